@@ -1,0 +1,24 @@
+"""Floor 3: products, parameters, recipes, activities; closure, currency, provenance."""
+
+from .block import new_hdf5
+from .making import provenance
+from .parameters import Parameters
+from .product import Calibration, DataProduct, FileRecord, recipe
+from .release import SoftwareRelease
+from .view import Lineage
+from .workspace import Workspace, connect, opened
+
+__all__ = [
+    "Calibration",
+    "DataProduct",
+    "FileRecord",
+    "Lineage",
+    "Parameters",
+    "SoftwareRelease",
+    "Workspace",
+    "connect",
+    "new_hdf5",
+    "opened",
+    "provenance",
+    "recipe",
+]

@@ -1,0 +1,105 @@
+"""A lineage for people: an indented tree, and a picture."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape
+
+from .activity import SoftwareEnvironment
+from .graph import Graph, title
+
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 220, 44, 16, 40
+
+
+def tree(graph: Graph) -> str:
+    """Return the graph as an indented tree; what was shown before is pointed to."""
+    lines: list[str] = []
+    shown: set[str] = set()
+    pending = [(graph.root, "", 0)]
+    while pending:
+        object_id, role, depth = pending.pop()
+        inputs = graph.inputs(object_id)
+        again = object_id in shown and bool(inputs)
+        label = f"{role}: " if role else ""
+        end = "  (see above)" if again else graph.made_by(object_id)
+        lines.append(f"{'  ' * depth}{label}{title(graph.objects[object_id])}{end}")
+        if not again:
+            shown.add(object_id)
+            pending.extend((e.target, e.role, depth + 1) for e in reversed(inputs))
+    return "\n".join(lines)
+
+
+def svg(graph: Graph) -> str:
+    """Return the graph as SVG: what nothing was made from above, the product below."""
+    rows = _levels(graph)
+    place: dict[str, tuple[float, float]] = {}
+    widest = max(len(row) for row in rows)
+    total = widest * (_WIDTH + _GAP_X) + _GAP_X
+    for level, row in enumerate(rows):
+        offset = (total - len(row) * (_WIDTH + _GAP_X)) / 2
+        for number, object_id in enumerate(row):
+            place[object_id] = (
+                offset + number * (_WIDTH + _GAP_X),
+                16 + level * (_HEIGHT + _GAP_Y),
+            )
+    height = 32 + len(rows) * (_HEIGHT + _GAP_Y)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {height}" '
+        f'width="{total:.0f}" height="{height}" font-family="sans-serif" font-size="11">',
+        '<rect width="100%" height="100%" fill="white"/>',
+    ]
+    for edge in graph.edges:
+        (x1, y1), (x2, y2) = place[edge.target], place[edge.product]
+        a, b = x1 + _WIDTH / 2, x2 + _WIDTH / 2
+        top, bottom = y1 + _HEIGHT, y2
+        lines.append(
+            f'<path d="M{a:.0f} {top:.0f} C{a:.0f} {top + 25:.0f} {b:.0f} {bottom - 25:.0f} '
+            f'{b:.0f} {bottom:.0f}" fill="none" stroke="#8899aa"><title>{escape(edge.role)}'
+            "</title></path>"
+        )
+    for object_id, (x, y) in place.items():
+        lines += _box(graph, object_id, x, y)
+    return "\n".join([*lines, "</svg>", ""])
+
+
+def _box(graph: Graph, object_id: str, x: float, y: float) -> list[str]:
+    obj = graph.objects[object_id]
+    words = title(obj).split(" ")
+    facts = " ".join(words[1:-1])
+    colour = "#dcebfa" if object_id in graph.activities else "#f2efe6"
+    if object_id == graph.root:
+        colour = "#cdeccd"
+    return [
+        f"<g><title>{escape(title(obj) + graph.made_by(object_id))}</title>"
+        f'<rect x="{x:.0f}" y="{y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" '
+        f'fill="{colour}" stroke="#556677"/>',
+        f'<text x="{x + 8:.0f}" y="{y + 18:.0f}" font-weight="bold">{escape(words[0])}</text>',
+        f'<text x="{x + 8:.0f}" y="{y + 34:.0f}" fill="#444">{escape(facts[:38])}</text></g>',
+    ]
+
+
+def _levels(graph: Graph) -> list[list[str]]:
+    """Return object_ids by level: what nothing was made from comes first."""
+    level: dict[str, int] = {}
+    sources: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        sources.setdefault(edge.product, []).append(edge.target)
+    for object_id, obj in graph.objects.items():
+        if not isinstance(obj, SoftwareEnvironment):
+            _level(object_id, sources, level)
+    rows: list[list[str]] = [[] for _ in range(max(level.values()) + 1)]
+    for object_id, number in level.items():
+        rows[number].append(object_id)
+    return rows
+
+
+def _level(start: str, sources: dict[str, list[str]], level: dict[str, int]) -> None:
+    """Set the level of an object: one more than the highest of its inputs. No recursion."""
+    pending = [start]
+    while pending:
+        here = pending[-1]
+        missing = [s for s in sources.get(here, ()) if s not in level]
+        if missing:
+            pending.extend(missing)
+            continue
+        level[here] = 1 + max((level[s] for s in sources.get(here, ())), default=-1)
+        pending.pop()

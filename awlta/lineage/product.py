@@ -1,0 +1,291 @@
+"""The data product: an object that owns files and is made by its recipe, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast, overload
+
+from ..digest import Digests, digest_text
+from ..errors import BadName, BadValue, NotFound, NotMade
+from ..persistent import Attribute, Persistent, current_store, persistent
+from ..persistent.attributes import AnyLink
+from ..persistent.codecs import Sha256
+from ..persistent.model import system_attribute
+from .identity import RecipeIdentity, identify, sources
+from .workplace import Workplace
+
+P = TypeVar("P", bound="DataProduct")
+F = TypeVar("F", bound=Callable[..., None])
+
+CATEGORIES = ("A", "B", "C")
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One stored file of a product.
+
+    Attributes
+    ----------
+    role : str
+        ``data`` for the first, else what it is for, such as ``figure``.
+    name : str
+        Unique name by which any dataserver finds it.
+    size : int, bytes
+    sha256, adler32, content_digest : str, hexadecimal
+    media_type : str
+    """
+
+    role: str
+    name: str
+    size: int
+    sha256: str
+    adler32: str
+    content_digest: str
+    media_type: str
+
+    @property
+    def digests(self) -> Digests:
+        """Size and digests of all bytes."""
+        return Digests(self.size, self.sha256, self.adler32)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> FileRecord:
+        """Read a record that came over a wire; raise BadValue where it is malformed."""
+        try:
+            record = cls(**{str(k): v for k, v in dict(value).items()})
+            lengths = (len(bytes.fromhex(record.sha256)), len(bytes.fromhex(record.adler32)))
+            if lengths != (32, 4) or len(bytes.fromhex(record.content_digest)) != 32:
+                raise ValueError("digests of the wrong length")
+            return record
+        except (TypeError, ValueError) as error:
+            raise BadValue(f"The file record is malformed: {error}") from error
+
+
+class Recipe:
+    """What ``@recipe`` leaves in a class: the function, its version, its identity."""
+
+    def __init__(self, function: Callable[..., None], version: str) -> None:
+        self.function = function
+        self.version = version
+        self._identity: RecipeIdentity | None = None
+        sources.remember(function.__module__)
+
+    @property
+    def identity(self) -> RecipeIdentity:
+        """The identity, worked out once from the text as it was imported."""
+        if self._identity is None:
+            self._identity = identify(self.function, self.version)
+        return self._identity
+
+
+@overload
+def recipe(function: F) -> F: ...
+@overload
+def recipe(*, version: str) -> Callable[[F], F]: ...
+def recipe(function: Any = None, *, version: str = "1") -> Any:
+    """Declare the method that makes a product.
+
+    The method reads what the product links, writes files with ``self.create()`` and sets the
+    attributes declared with ``init=False``. Inputs, parameters, code and environment are
+    recorded around it; the product, its lineage and its files are committed together when it
+    returns, or nothing is.
+
+    Parameters
+    ----------
+    version : str
+        Raise it when a change should be told apart although the code reads the same.
+    """
+
+    def declare(plain: Callable[..., None]) -> Any:
+        declared = Recipe(plain, version)
+
+        def make(self: DataProduct) -> None:
+            current_workplace().make(self)
+
+        make.__doc__ = plain.__doc__
+        make.__name__ = plain.__name__
+        make.__qualname__ = plain.__qualname__
+        make.__module__ = plain.__module__
+        make.recipe = declared  # type: ignore[attr-defined]
+        return make
+
+    return declare if function is None else declare(function)
+
+
+def current_workplace() -> Workplace:
+    """Return the workplace in use: store, files and the way to commit."""
+    return cast(Workplace, current_store())
+
+
+class DataProduct(Persistent):
+    """A persistent object that may own files and comes about by its recipe.
+
+    ``Product(raw=..., parameters=...)`` is an intention; :meth:`make` runs the recipe here,
+    ``awlta.processing.submit`` on the DPU. Committed, it never changes; its standing does.
+    """
+
+    category: Attribute[str] = persistent("A (minutes), B (next day) or C (final)", default="B")
+
+    __recipe__: ClassVar[Recipe | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = getattr(cls.__dict__.get("make"), "recipe", None)
+        if own is not None:
+            cls.__recipe__ = own
+
+    @classmethod
+    def get_target(cls: type[P], **values: Any) -> P:
+        """Return the committed product of these inputs if it is up to date, else an intention.
+
+        Links declared with ``valid_at`` that are not given are chosen: the newest valid
+        calibration that covers the time.
+        """
+        return cast(P, current_workplace().target(cls, values))
+
+    def make(self) -> None:
+        """Run the recipe of the class here and commit what it gives."""
+        raise NotMade(
+            f"{type(self).__name__} has no recipe",
+            expected="a make() method under @recipe, or an ingest",
+            do="Ingest the file with 'awlta ingest'",
+        )
+
+    def is_made(self) -> bool:
+        """Tell whether the product is committed."""
+        return self.is_stored
+
+    @property
+    def files(self) -> tuple[FileRecord, ...]:
+        """The files that the product owns, the data file first."""
+        if not self.is_stored:
+            return ()
+        return tuple(current_workplace().files_of(self))
+
+    def file(self, role: str = "data") -> FileRecord:
+        """Return one file by its role; raise NotFound."""
+        for record in self.files:
+            if record.role == role:
+                return record
+        raise NotFound(
+            f"{self!r} has no file for {role!r}",
+            expected=", ".join(f.role for f in self.files) or "nothing: it owns no file",
+        )
+
+    def retrieve(self, to: str | Path | None = None, *, role: str = "data") -> Path:
+        """Bring a file here, verified, and return its path.
+
+        Parameters
+        ----------
+        to : path, optional
+            File or folder; by default the current folder, within a recipe its scratch folder.
+        role : str
+        """
+        self._read()
+        return current_workplace().retrieve(self, role, None if to is None else Path(to))
+
+    def create(self, ending: str, *, role: str = "data") -> Path:
+        """Return the path at which the recipe shall write a file of the product.
+
+        Parameters
+        ----------
+        ending : str
+            Such as ``.h5``; the rest of the name comes from class and object_id.
+        role : str
+            ``data`` for the first file.
+        """
+        if not ending.startswith(".") or not ending[1:].replace(".", "").isalnum():
+            raise BadName(f"The ending {ending!r}", expected="such as '.h5' or '.fits'")
+        return current_workplace().create(self, ending, role)
+
+    def ancestors(self) -> list[Persistent]:
+        """Return everything that this was made from, oldest first, in one query."""
+        return current_workplace().ancestors(self)
+
+    def descendants(self) -> list[Persistent]:
+        """Return everything that was made from this, oldest first, in one query."""
+        return current_workplace().descendants(self)
+
+    def uptodate(self, *, explain: bool = False) -> Any:
+        """Tell whether making it now would give the same.
+
+        Parameters
+        ----------
+        explain : bool
+            Return the list of reasons why not, empty if it is up to date.
+        """
+        reasons = current_workplace().reasons(self)
+        return reasons if explain else not reasons
+
+    def lineage(self) -> Any:
+        """Return the lineage as a graph: ``.tree()``, ``.to_svg()``, ``.to_prov()``."""
+        return current_workplace().lineage(self)
+
+    def _choose(self, step: AnyLink) -> Any:
+        return current_workplace().choose(self, step)
+
+    def _read(self) -> None:
+        """Tell the watch of a running recipe that this object is being read."""
+        _ = self.object_id
+
+    def _admit(self) -> None:
+        if type(self).__shared__:
+            return
+        raise NotMade(
+            f"{self!r} was never made",
+            expected="inputs that are committed",
+            do="Call its make(), or ingest it, before the product that links it",
+        )
+
+
+def file_name(obj: DataProduct, ending: str, role: str, attempt: int) -> str:
+    """Return the unique name of a product's file."""
+    stem = f"{type(obj).__table_name__}-{obj.object_id}"
+    middle = "" if role == "data" else f"-{role}"
+    return f"{stem}{middle}{'' if attempt == 1 else f'-{attempt}'}{ending}"
+
+
+def content_of(product: DataProduct, files: Sequence[FileRecord]) -> str:
+    """Return the content digest of a product: its attributes and the content of its files."""
+    parts: list[str] = [type(product).__name__]
+    for name, attribute in sorted(type(product).__attributes__.items()):
+        if attribute.source == "class":
+            value = product.__dict__.get(name)
+            parts += [name, "none" if value is None else str(attribute.codec.to_json(value))]
+    for record in sorted(files, key=lambda f: f.role):
+        parts += [record.role, record.content_digest]
+    return digest_text("content", *parts)
+
+
+def check_category(value: str) -> str:
+    """Return the category if it is one, else raise BadValue."""
+    if value not in CATEGORIES:
+        raise BadValue(f"category = {value!r}", expected="A (minutes), B (next day) or C (final)")
+    return value
+
+
+DataProduct.__attributes__["category"].source = "product"
+DataProduct.__own_attributes__ = []  # type: ignore[attr-defined]
+for _name, _kind, _doc in (
+    ("content_digest", Sha256 | None, "sha256 of content, without the identity block"),
+):
+    system_attribute(DataProduct, _name, _kind, persistent(_doc, init=False), "product")
+for _name, _doc in (
+    ("is_valid", "people's verdict: 0 bad, 1 good, 2 proposed for a wider scope"),
+    ("quality_flags", "the system's verdict: bits set by verify()"),
+):
+    system_attribute(DataProduct, _name, int, persistent(_doc, init=False), "standing")
+
+
+class Calibration(DataProduct):
+    """A product that is valid for a span of time: half-open, start included, end not."""
+
+    timestamp_start: Attribute[datetime] = persistent("first instant of validity", init=False)
+    timestamp_end: Attribute[datetime] = persistent("first instant no longer valid", init=False)

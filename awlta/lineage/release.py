@@ -1,0 +1,89 @@
+"""The software release as a product: activities link it, and its sources are in the archive."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ..digest import digest_text
+from ..errors import Fault, NameTaken, Refused
+from ..persistent import Attribute, persistent
+from ..persistent.codecs import Sha256
+from ..storage.intent import State, begin, move
+from .activity import Release
+from .product import DataProduct, FileRecord, content_of, file_name
+
+_WAIT_SECONDS = 30.0
+
+
+class SoftwareRelease(DataProduct):
+    """The sources of awlta and of the recipe packages, as they ran."""
+
+    version: Attribute[str] = persistent("version of awlta")
+    digest: Attribute[Sha256] = persistent("sha256 over names and digests of all source files")
+
+
+def ensure_release(workspace: Any, release: Release) -> int:
+    """Return the key of the release, which is stored and committed if it is new here."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        known = _known(workspace, release.digest)
+        if known is not None:
+            return known
+        try:
+            return _store(workspace, release)
+        except Refused:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _known(workspace: Any, digest: str) -> int | None:
+    question = SoftwareRelease.select(SoftwareRelease.digest == Sha256(digest))
+    found = list(question.limit(1))
+    return found[0].__dict__["_key"] if found else None
+
+
+def _store(workspace: Any, release: Release) -> int:
+    obj = SoftwareRelease(version=release.version, digest=Sha256(release.digest), category="C")
+    work = digest_text("release", release.digest)
+    lease = begin(
+        workspace,
+        object_id=obj.object_id,
+        kind="release",
+        class_name="SoftwareRelease",
+        work=work,
+        names=[],
+    )
+    obj.__dict__["object_id"] = lease.object_id
+    name = file_name(obj, ".tar", "data", lease.attempt)
+    move(workspace, lease, State.TRANSFERRING, names=[name])
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            release.write_archive(path)
+            digests = workspace.client().store(
+                path, name, object_id=lease.object_id, attempt=lease.attempt
+            )
+    except (NameTaken, Fault) as error:
+        with contextlib.suppress(Fault):
+            move(workspace, lease, State.FAILED, reason=str(error))
+        raise
+    move(workspace, lease, State.VERIFIED)
+    record = FileRecord(
+        "data",
+        name,
+        digests.size,
+        digests.sha256,
+        digests.adler32,
+        digests.sha256,
+        "application/x-tar",
+    )
+    with workspace.unit() as unit:
+        move(workspace, lease, State.ARCHIVED, connection=unit.connection)
+        key: int = unit.add(obj, content_digest=content_of(obj, [record]))
+        workspace.add_files(unit, key, [record])
+    return key

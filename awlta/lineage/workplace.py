@@ -1,0 +1,49 @@
+"""What a recipe and a prompt stand on: store, files, and the way to commit.
+
+Two things have this face: a :class:`~awlta.lineage.workspace.Workspace`, which has a database
+connection, and the counter of a DPU runner, which has none and asks its front-end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..persistent import Persistent
+from ..persistent.attributes import AnyLink
+from ..persistent.query import Store
+
+
+class Workplace(Store, Protocol):
+    """Store, files, and the way to make and commit."""
+
+    def make(self, product: Any) -> None:
+        """Run the recipe of a product here and commit what it gives."""
+
+    def target(self, cls: type[Any], values: Mapping[str, Any]) -> Any:
+        """Return the up-to-date product of these inputs, or an intention."""
+
+    def choose(self, product: Any, step: AnyLink) -> Any:
+        """Return the calibration that a link of an intention should point to now."""
+
+    def files_of(self, product: Any) -> Sequence[Any]:
+        """Return the file records of a stored product."""
+
+    def retrieve(self, product: Any, role: str, to: Path | None) -> Path:
+        """Bring a file here, verified."""
+
+    def create(self, product: Any, ending: str, role: str) -> Path:
+        """Return the path for a new file of the product that is being made."""
+
+    def ancestors(self, product: Any) -> list[Persistent]:
+        """Return everything that a product was made from."""
+
+    def descendants(self, product: Any) -> list[Persistent]:
+        """Return everything that was made from a product."""
+
+    def reasons(self, product: Any) -> list[Any]:
+        """Return why a product is not up to date."""
+
+    def lineage(self, product: Any) -> Any:
+        """Return the lineage of a product as a graph."""

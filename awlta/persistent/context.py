@@ -1,0 +1,47 @@
+"""Who asks, and what they may read: user, project and level of privilege.
+
+An object is in the read scope if it is yours, or of your project at level 2 (project), or at
+level 3 (observatory) and above. This is the one place where that is decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_
+
+
+@dataclass(frozen=True)
+class Context:
+    """User, project and level, with the keys of the first two in the database.
+
+    Attributes
+    ----------
+    user, project : str
+    level : int
+        Level that new objects get, 1 (MyDB) to 5 (VO).
+    home : int
+        Node that writes.
+    owner_key, project_key : int
+    """
+
+    user: str
+    project: str
+    level: int
+    home: int
+    owner_key: int
+    project_key: int
+
+    def scope(self, alias: Any) -> ColumnElement[bool]:
+        """Return the condition that a row is in the read scope."""
+        return or_(
+            alias.c.owner == self.owner_key,
+            and_(alias.c.project == self.project_key, alias.c.level >= 2),
+            alias.c.level >= 3,
+        )
+
+    @property
+    def row(self) -> tuple[int, int, int, int]:
+        """Values of home, owner, project, level for a new row."""
+        return (self.home, self.owner_key, self.project_key, self.level)

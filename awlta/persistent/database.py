@@ -1,0 +1,209 @@
+"""The engine: how a database is opened, read, and written in one transaction a unit of work.
+
+SQLite runs in WAL with ``synchronous=FULL``: what is committed is on the disk. Every writing
+unit begins with BEGIN IMMEDIATE, so that two writers queue and never deadlock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from ..errors import ConfigError, Fault, Unreachable
+from . import tables
+
+HEAD = "0001"
+"""Newest migration; a test compares it with Alembic's own head."""
+
+BUSY_MILLISECONDS = 60_000
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine with the settings above.
+
+    Raises
+    ------
+    ConfigError
+        The URL cannot be understood.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        raise ConfigError(
+            f"The database URL {url!r} cannot be used: {error}",
+            expected="sqlite:///path/to/file.db or postgresql://host/name",
+        ) from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if not connection.get_execution_options().get("awlta_read"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+class Database:
+    """One database: reading statements, writing units of work, keys and class tables."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = open_engine(url)
+        self.dialect = self.engine.dialect.name
+        self._ready: set[str] = set()
+        self._inserts: dict[str, tuple[tuple[str, ...], str]] = {}
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raise ConfigError unless the database is there and of this version."""
+        if self.dialect == "sqlite":
+            path = self.engine.url.database
+            if path and path != ":memory:" and not Path(path).exists():
+                raise ConfigError(f"There is no database {path}", do="Run 'awlta init'")
+        with self.read() as connection:
+            names = inspect(connection).get_table_names()
+            if "alembic_version" not in names:
+                raise ConfigError(f"{self.url} holds no awlta tables", do="Run 'awlta init'")
+            rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
+        if [r[0] for r in rows] != [HEAD]:
+            raise ConfigError(
+                f"The tables of {self.url} are at version {[r[0] for r in rows]}",
+                expected=HEAD,
+                do="Run 'awlta init' with the newer of the two awlta versions: it migrates",
+            )
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection for statements that only read."""
+        try:
+            with self.engine.connect().execution_options(
+                awlta_read=True, isolation_level="AUTOCOMMIT"
+            ) as connection:
+                yield connection
+        except OperationalError as error:
+            raise self._unreachable(error) from error
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in one transaction: all of it is kept, or nothing."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise self._unreachable(error) from error
+        except DBAPIError as error:
+            raise Fault(f"The database refused a change: {error.orig}", do="Report this") from error
+
+    def _unreachable(self, error: DBAPIError) -> Unreachable:
+        return Unreachable(
+            f"The database {self.url} does not answer: {error.orig}",
+            do="Is it there, is the disk full, may this user write it?",
+        )
+
+    def keys(self, connection: Connection, n: int) -> range:
+        """Take ``n`` new integer keys within a writing unit."""
+        mark = self._mark
+        row = connection.exec_driver_sql(
+            f"UPDATE counter SET next = next + {mark} WHERE name = 'key' RETURNING next", (n,)
+        ).one()
+        return range(row[0] - n, row[0])
+
+    @property
+    def _mark(self) -> str:
+        return "?" if self.dialect == "sqlite" else "%s"
+
+    def insert(self, connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
+        """Insert tuples, in the order of the table's columns, with one executemany."""
+        if not rows:
+            return
+        names = tuple(c.name for c in table.columns)
+        have = self._inserts.get(table.name)
+        if have is None or have[0] != names:
+            preparer = self.engine.dialect.identifier_preparer
+            marks = ", ".join([self._mark] * len(names))
+            columns = ", ".join(preparer.quote(n) for n in names)
+            statement = f"INSERT INTO {preparer.quote(table.name)} ({columns}) VALUES ({marks})"
+            have = self._inserts[table.name] = (names, statement)
+        connection.exec_driver_sql(have[1], rows)
+
+    def ensure(self, cls: Any, connection: Connection | None = None) -> None:
+        """Make the tables of a class where they are not there yet."""
+        wanted = [t for _, t in tables.class_tables(cls) if t.name not in self._ready]
+        if not wanted:
+            return
+        with self._lock:
+            if connection is not None:
+                self._create(connection, wanted)
+            else:
+                with self.write() as own:
+                    self._create(own, wanted)
+
+    def _create(self, connection: Connection, wanted: list[Table]) -> None:
+        have = inspect(connection)
+        names = set(have.get_table_names())
+        for table in wanted:
+            if table.name not in names:
+                table.create(connection)
+            else:
+                columns = {c["name"] for c in have.get_columns(table.name)}
+                missing = [c.name for c in table.columns if c.name not in columns]
+                if missing:
+                    raise ConfigError(
+                        f"The table {table.name} lacks the columns {', '.join(missing)}",
+                        expected="a table as its class declares it",
+                        do="The class was changed after the table was made: run 'awlta doctor'",
+                    )
+            self._ready.add(table.name)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def create(url: str, node: int) -> None:
+    """Make the system tables by migrating to the newest version; harmless where they are.
+
+    Raises
+    ------
+    ConfigError, Unreachable
+    """
+    # alembic is heavy and only used here
+    from alembic import command
+    from alembic.config import Config
+
+    from .keys import first_key
+
+    database = Database(url)
+    try:
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with database.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.exec_driver_sql(
+                f"INSERT INTO counter (name, next) SELECT 'key', {first_key(node)} "
+                "WHERE NOT EXISTS (SELECT 1 FROM counter WHERE name = 'key')"
+            )
+    finally:
+        database.close()

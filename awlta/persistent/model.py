@@ -1,0 +1,370 @@
+"""The persistent class: attributes and links declared once, known everywhere."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+from uuid import UUID
+from weakref import ref
+
+from ..errors import BadValue, NotFound
+from .attributes import (
+    MISSING,
+    AnyLink,
+    Attribute,
+    Link,
+    LinkList,
+    Links,
+    OptionalLink,
+    _LinkDeclaration,
+    link,
+    not_set,
+    persistent,
+    reference,
+    refuse_change,
+    refuse_unknown,
+)
+from .conditions import Both, Condition
+from .keys import new_object_id
+from .query import Query, Question, current_store
+
+Self = TypeVar("Self", bound="Persistent")
+
+_KINDS = {"Attribute": Attribute, "Link": Link, "OptionalLink": OptionalLink, "Links": Links}
+
+registry: dict[str, type[Persistent]] = {}
+"""Every persistent class by its name; a name is one class in the whole system."""
+
+
+def find_class(name: str) -> type[Persistent]:
+    """Return the persistent class of a name.
+
+    Raises
+    ------
+    NotFound
+        No class of that name was imported; the nearest names are given.
+    """
+    try:
+        return registry[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, registry, n=3)
+        raise NotFound(
+            f"There is no persistent class {name!r}",
+            expected=f"such as {', '.join(near)}" if near else "the name of a class",
+            do="Is its package installed, with an entry point in awlta.recipes?",
+        ) from None
+
+
+class PersistentType(type):
+    """What a class is to a type checker: ``CameraImages.raw == obj`` reads as a condition."""
+
+    if TYPE_CHECKING:
+
+        def __eq__(cls, other: object) -> Condition: ...  # type: ignore[override]
+        def __ne__(cls, other: object) -> Condition: ...  # type: ignore[override]
+        def __hash__(cls) -> int: ...
+        def contains(cls, other: object) -> Condition: ...  # noqa: D102
+        def is_(cls, other: None) -> Condition: ...  # noqa: D102
+        def in_(cls, others: Any) -> Condition: ...  # noqa: D102
+
+
+@dataclass_transform(
+    kw_only_default=True, eq_default=False, field_specifiers=(persistent, link, reference)
+)
+class Persistent(metaclass=PersistentType):
+    """An object that has a row, attributes and links, and an identity that never changes.
+
+    Declare attributes as ``name: Attribute[str] = persistent("what it means")`` and links as
+    ``camera: Link[Camera] = link("what it is for")``. A class is one table; a subclass adds
+    a table with its own attributes, and queries for the class include it.
+
+    To a type checker a link read on the class is the target class, so that
+    ``CameraImages.raw.telescope.name`` is checked step by step. When the program runs it is
+    a :class:`~awlta.persistent.conditions.Path`. This is the one place where the two differ.
+
+    With ``class Name(Persistent, shared=True)`` two objects of equal content are one object.
+    """
+
+    __attributes__: ClassVar[dict[str, Attribute[Any]]] = {}
+    __links__: ClassVar[dict[str, AnyLink]] = {}
+    __shared__: ClassVar[bool] = False
+    __table_name__: ClassVar[str] = ""
+    __link_defaults__: ClassVar[dict[str, Any]] = {}
+
+    if TYPE_CHECKING:
+        object_id: Attribute[str]
+        creation_date: Attribute[datetime]
+
+    def __init_subclass__(cls, *, shared: bool | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _declare(cls, _names_at_class())
+        if shared is not None:
+            cls.__shared__ = shared
+        _register(cls)
+
+    def __init__(self, **values: Any) -> None:
+        cls = type(self)
+        known = [n for n, a in cls.__attributes__.items() if a.init] + list(cls.__links__)
+        refuse_unknown(self, values, known)
+        self.__dict__["object_id"] = new_object_id()
+        for name, attribute in cls.__attributes__.items():
+            if name in values:
+                setattr(self, name, values[name])
+            elif attribute.default is not MISSING:
+                self.__dict__[name] = attribute.default
+        pending: list[AnyLink] = []
+        for name, step in cls.__links__.items():
+            default = cls.__link_defaults__.get(name, MISSING)
+            if name in values:
+                setattr(self, name, values[name])
+            elif step.many:
+                self.__dict__[name] = LinkList(self, step, [])
+            elif step.valid_at is not None:
+                pending.append(step)
+            elif step.optional or default is None:
+                self.__dict__[name] = None
+        self._require(values, pending)
+        for step in pending:
+            self.__dict__[step.name] = self._choose(step)
+
+    def _require(self, values: dict[str, Any], pending: list[AnyLink]) -> None:
+        missing = [
+            name
+            for name, attribute in type(self).__attributes__.items()
+            if attribute.init
+            and attribute.default is MISSING
+            and name not in self.__dict__
+            and attribute.source == "class"
+        ]
+        later = {step.name for step in pending}
+        missing += [n for n in type(self).__links__ if n not in self.__dict__ and n not in later]
+        if missing:
+            raise BadValue(
+                f"{type(self).__name__} was made without {', '.join(missing)}",
+                expected=", ".join(f"{n}=..." for n in missing),
+            )
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the object is committed."""
+        return "_store" in self.__dict__
+
+    @classmethod
+    def select(cls: type[Self], *conditions: Condition, **values: Any) -> Query[Self]:
+        """Return the query for objects for which all conditions hold.
+
+        Parameters
+        ----------
+        *conditions : Condition
+        **values : object
+            Attributes by name, and links by name with an object, that must be equal.
+        """
+        from .conditions import Path  # the class path is made anew for each query
+
+        whole: Condition | None = None
+        asked = list(conditions)
+        for name, value in values.items():
+            asked.append(getattr(Path(cls), name) == value)
+        for condition in asked:
+            whole = condition if whole is None else Both(whole, condition)
+        return Query(Question(cls, whole))
+
+    @classmethod
+    def select_all(cls: type[Self]) -> Query[Self]:
+        """Return the query for every object of the class in the read scope."""
+        return Query(Question(cls))
+
+    @classmethod
+    def get_persistent_properties(cls) -> list[str]:
+        """Return the names of attributes and links."""
+        return [*cls.__attributes__, *cls.__links__]
+
+    @property
+    def _creator(self) -> str:
+        return current_store().names(self)[0]
+
+    @property
+    def _project(self) -> str:
+        return current_store().names(self)[1]
+
+    @property
+    def _privileges(self) -> int:
+        return current_store().names(self)[2]
+
+    def _choose(self, step: AnyLink) -> Any:
+        """Return the object for a link with a selection rule that was not given."""
+        raise NotFound(f"{step.place} has a selection rule, but {self!r} is no data product")
+
+    def _admit(self) -> None:
+        """Raise where the object may not be committed along with one that links to it."""
+
+    def _refuse_change(self, name: str) -> None:
+        if "_store" in self.__dict__:
+            refuse_change(self, name)
+
+    def _missing_attribute(self, attribute: Attribute[Any]) -> Any:
+        if attribute.source == "standing" and self.is_stored:
+            return self.__dict__["_store"].standing(self, attribute.name)
+        if attribute.name == "is_valid":
+            return 1
+        if attribute.name == "quality_flags":
+            return 0
+        raise not_set(self, attribute)
+
+    def _load_link(self, step: AnyLink) -> None:
+        if not self.is_stored:
+            raise NotFound(f"{step.place} of {self!r} is not set", do="Set it")
+        batch = [o for o in (r() for r in self.__dict__.get("_batch", ())) if o is not None]
+        siblings = [
+            o for o in batch if step.name not in o.__dict__ and step.name in type(o).__links__
+        ]
+        self.__dict__["_store"].load_link(siblings or [self], step)
+
+    def linked(self, *, inputs_only: bool = False) -> list[tuple[str, int, Persistent]]:
+        """Return (role, position, object) of every link, in order of declaration."""
+        found: list[tuple[str, int, Persistent]] = []
+        for name, step in type(self).__links__.items():
+            if inputs_only and not step.is_input:
+                continue
+            value = getattr(self, name)
+            objects = list(value) if step.many else [value] if value is not None else []
+            found.extend((name, position, obj) for position, obj in enumerate(objects))
+        return found
+
+    def __repr__(self) -> str:
+        label = self.__dict__.get("name") or self.__dict__["object_id"]
+        return f"<{type(self).__name__} {label}>"
+
+
+def remember_batch(objects: list[Any]) -> None:
+    """Let objects that were loaded together load their links together."""
+    batch = [ref(obj) for obj in objects]
+    for obj in objects:
+        obj.__dict__["_batch"] = batch
+
+
+def _declare(cls: type[Any], local_names: dict[str, Any]) -> None:
+    attributes = dict(cls.__attributes__)
+    links = dict(cls.__links__)
+    defaults = dict(cls.__link_defaults__)
+    own: list[str] = []
+    module_names = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
+    names = {**vars(sys.modules["builtins"]), **module_names, **local_names}
+    for name, annotation in vars(cls).get("__annotations__", {}).items():
+        value = cls.__dict__.get(name)
+        if not isinstance(value, Attribute | _LinkDeclaration):
+            continue
+        kind, inner = _split(cls, name, annotation, names)
+        if isinstance(value, Attribute) and kind is Attribute:
+            value.bind(cls, name, _evaluate(inner, names, f"{cls.__name__}.{name}"))
+            attributes[name] = value
+            own.append(name)
+        elif isinstance(value, _LinkDeclaration) and kind is not Attribute:
+            step = kind(*value.arguments)
+            step.bind(cls, name, _target(inner, names), find_class)
+            setattr(cls, name, step)
+            links[name] = step
+            if value.default is not MISSING:
+                defaults[name] = value.default
+        else:
+            raise BadValue(
+                f"{cls.__name__}.{name} is annotated {annotation}",
+                expected="Attribute[...] with persistent(), Link[...], OptionalLink[...] or "
+                "Links[...] with link() or reference()",
+            )
+    for name, value in vars(cls).items():
+        if isinstance(value, Attribute | _LinkDeclaration) and name not in attributes | links:
+            raise BadValue(
+                f"{cls.__name__}.{name} has no annotation",
+                expected=f"{name}: Attribute[...] = persistent(...), or Link[...] with link(...)",
+            )
+    cls.__attributes__, cls.__links__, cls.__link_defaults__ = attributes, links, defaults
+    cls.__own_attributes__ = own
+    cls.__table_name__ = _snake(cls.__name__)
+
+
+def _names_at_class() -> dict[str, Any]:
+    """Return the names in sight of the class statement, which may stand in a function."""
+    frame: Any = sys._getframe(2)
+    while frame.f_code.co_name == "__init_subclass__":
+        frame = frame.f_back
+    return dict(frame.f_locals)
+
+
+def _split(cls: type[Any], name: str, annotation: Any, names: dict[str, Any]) -> tuple[Any, Any]:
+    """Take ``Link[Camera]`` apart: the kind, and the rest as text or type."""
+    if isinstance(annotation, str):
+        tree = ast.parse(annotation, mode="eval").body
+        if isinstance(tree, ast.Subscript):
+            outer = ast.unparse(tree.value).rsplit(".", 1)[-1]
+            if outer in _KINDS:
+                return _KINDS[outer], ast.unparse(tree.slice).strip("'\"")
+    origin = getattr(annotation, "__origin__", None)
+    if origin in _KINDS.values():
+        return origin, annotation.__args__[0]
+    raise BadValue(
+        f"{cls.__name__}.{name} is annotated {annotation}",
+        expected="Attribute[...], Link[...], OptionalLink[...] or Links[...]",
+    )
+
+
+def _evaluate(inner: Any, names: dict[str, Any], place: str) -> Any:
+    if not isinstance(inner, str):
+        return inner
+    try:
+        return eval(inner, names)  # the author's own annotation, from the class body
+    except NameError as error:
+        raise BadValue(f"{place} has the unknown type {inner}: {error}") from None
+
+
+def _target(inner: Any, names: dict[str, Any]) -> Any:
+    """Return the class of a link, or its name where the class comes later."""
+    return names.get(inner, inner) if isinstance(inner, str) else inner
+
+
+def _register(cls: type[Persistent]) -> None:
+    have = registry.get(cls.__name__)
+    same_place = have is not None and (have.__module__, have.__qualname__) == (
+        cls.__module__,
+        cls.__qualname__,
+    )
+    if have is not None and not same_place:
+        raise BadValue(
+            f"Two persistent classes are named {cls.__name__}: in {have.__module__} "
+            f"and in {cls.__module__}",
+            expected="one class a name in the whole system",
+            do="Rename one of them",
+        )
+    registry[cls.__name__] = cls
+
+
+def _snake(name: str) -> str:
+    letters: list[str] = []
+    for number, letter in enumerate(name):
+        if letter.isupper() and number and not name[number - 1].isupper():
+            letters.append("_")
+        letters.append(letter.lower())
+    return "".join(letters)
+
+
+def system_attribute(cls: type[Any], name: str, kind: Any, attribute: Any, source: str) -> None:
+    """Give a base class an attribute that stands in the product table or in standing rows."""
+    attribute.bind(cls, name, kind)
+    attribute.source = source
+    setattr(cls, name, attribute)
+    cls.__attributes__ = {**cls.__attributes__, name: attribute}
+
+
+system_attribute(
+    Persistent,
+    "object_id",
+    UUID,
+    persistent("identity, the same everywhere", init=False),
+    "product",
+)
+system_attribute(
+    Persistent, "creation_date", datetime, persistent("time of commit", init=False), "product"
+)

@@ -1,0 +1,190 @@
+"""A query for objects of one class: lazy, immutable, counted and read when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+from ..errors import ConfigError, QueryError
+from .attributes import AnyLink
+from .conditions import Both, Column, Condition, resolve
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, as the store gets it.
+
+    Attributes
+    ----------
+    cls : type
+        Class whose objects, subclasses included, are asked.
+    condition : Condition or None
+    order : tuple of (Column, bool)
+        The bool is true for falling order; object_id breaks ties.
+    limit, offset : int or None, int
+    """
+
+    cls: type[Any]
+    condition: Condition | None = None
+    order: tuple[tuple[Column[Any], bool], ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+class Store(Protocol):
+    """Where persistent objects are: a database session, or a DPU front-end's counter."""
+
+    def fetch(self, question: Question) -> list[Any]:
+        """Return the objects."""
+
+    def count(self, question: Question) -> int:
+        """Return how many objects there are."""
+
+    def rows(self, question: Question, columns: Sequence[Column[Any]]) -> list[tuple[Any, ...]]:
+        """Return values of columns, one row an object, in one statement."""
+
+    def explain(self, question: Question) -> str:
+        """Return the statement and the database's plan."""
+
+    def load_link(self, batch: Sequence[Any], step: AnyLink) -> None:
+        """Set one link on all objects of a batch, with one query for each target class."""
+
+    def standing(self, obj: Any, name: str) -> Any:
+        """Return the current standing of an object: verdict or quality flags."""
+
+    def get(self, object_id: str) -> Any:
+        """Return one object; raise NotFound."""
+
+    def names(self, obj: Any) -> tuple[str, str, int]:
+        """Return owner, project and level of a stored object."""
+
+
+store: ContextVar[Store] = ContextVar("awlta_store")
+"""The store that queries ask; the one piece of ambient state."""
+
+
+def current_store() -> Store:
+    """Return the store in use.
+
+    Raises
+    ------
+    ConfigError
+        None is open.
+    """
+    try:
+        return store.get()
+    except LookupError:
+        raise ConfigError(
+            "No database is open", do="Start with 'awe', or call awlta.connect() first"
+        ) from None
+
+
+class Query(Generic[P]):
+    """Objects of one class for which a condition holds.
+
+    >>> # q = CameraImages.select(CameraImages.raw.run == 7)
+    >>> # len(q), q[0], q.max("creation_date"), q.order_by("-n_events").first()
+    """
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+
+    def where(self, condition: Condition) -> Query[P]:
+        """Add a condition."""
+        have = self._question.condition
+        return Query(
+            replace(self._question, condition=condition if have is None else Both(have, condition))
+        )
+
+    def __and__(self, condition: Condition) -> Query[P]:
+        return self.where(condition)
+
+    def order_by(self, *paths: str) -> Query[P]:
+        """Order by dotted paths; a leading minus turns the order."""
+        order = tuple(
+            (resolve(self._question.cls, path.removeprefix("-")), path.startswith("-"))
+            for path in paths
+        )
+        return Query(replace(self._question, order=order))
+
+    def limit(self, n: int) -> Query[P]:
+        """Take at most so many objects."""
+        have = self._question.limit
+        return Query(replace(self._question, limit=n if have is None else min(n, have)))
+
+    def __len__(self) -> int:
+        return current_store().count(self._question)
+
+    def __bool__(self) -> bool:
+        raise QueryError(
+            "A query was used as true or false", do="Ask len(q) > 0, or q.first() is not None"
+        )
+
+    def __iter__(self) -> Iterator[P]:
+        return iter(current_store().fetch(self._question))
+
+    @overload
+    def __getitem__(self, index: int) -> P: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[P]: ...
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            if index.step not in (None, 1) or (index.start or 0) < 0 or (index.stop or 0) < 0:
+                return list(self)[index]
+            return list(self._part(index.start or 0, index.stop))
+        if index < 0:
+            return list(self)[index]
+        found = list(self._part(index, index + 1))
+        if not found:
+            raise IndexError(f"The query has no object number {index}")
+        return found[0]
+
+    def _part(self, start: int, stop: int | None) -> Query[P]:
+        question = self._question
+        last = question.limit if stop is None else stop
+        if question.limit is not None and last is not None:
+            last = min(last, question.limit)
+        size = None if last is None else max(0, last - start)
+        return Query(replace(question, offset=question.offset + start, limit=size))
+
+    def first(self) -> P | None:
+        """Return the first object, None if there is none."""
+        return next(iter(self._part(0, 1)), None)
+
+    def max(self, attribute: str) -> P | None:
+        """Return the object with the largest value of an attribute, None if there is none."""
+        return self.order_by(f"-{attribute}").first()
+
+    def min(self, attribute: str) -> P | None:
+        """Return the object with the smallest value of an attribute, None if there is none."""
+        return self.order_by(attribute).first()
+
+    def values(self, *paths: str) -> list[tuple[Any, ...]]:
+        """Return the values at dotted paths, one row an object, in one statement."""
+        cls = self._question.cls
+        return current_store().rows(self._question, [resolve(cls, path) for path in paths])
+
+    def to_table(self, paths: Sequence[str] | None = None) -> Any:
+        """Return an astropy table, one row an object, with units and descriptions.
+
+        Parameters
+        ----------
+        paths : sequence of str, optional
+            Dotted paths; by default every attribute of the class.
+        """
+        # astropy is loaded for those who ask for a table of it
+        from .tabulate import to_table
+
+        cls: Any = self._question.cls
+        return to_table(cls, paths or list(cls.__attributes__), self)
+
+    def explain(self) -> str:
+        """Return the SQL and the database's plan for it."""
+        return current_store().explain(self._question)
+
+    def __repr__(self) -> str:
+        return f"<query for {self._question.cls.__name__}: {len(self)} objects>"

@@ -1,0 +1,463 @@
+"""A session: one database, one context, and every object in memory once.
+
+Objects are read by class, many at a time; links are read for all objects that came together.
+Writing goes through a :class:`Unit`, which collects rows by table and writes them in one
+transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from sqlalchemy import Connection, Table, select
+
+from ..errors import NotFound, Refused
+from . import tables
+from .attributes import AnyLink, LinkList, watches
+from .codecs import time_to_microseconds
+from .compiler import compile_question
+from .conditions import Column
+from .context import Context
+from .database import Database
+from .keys import check_object_id
+from .model import Persistent, find_class, remember_batch
+from .query import Question, store
+from .records import shared_digest
+
+CHUNK = 2000
+"""Keys in one IN list."""
+
+
+class Session:
+    """The store of a process that has a database connection."""
+
+    def __init__(self, url: str, user: str, project: str, level: int = 1, node: int = 0) -> None:
+        self.database = Database(url)
+        self.database.check()
+        self.context = self._context(user, project, level, node)
+        self._objects: WeakValueDictionary[int, Persistent] = WeakValueDictionary()
+
+    def _context(self, user: str, project: str, level: int, node: int) -> Context:
+        with self.database.read() as connection:
+            owner = _named(connection, tables.account, user)
+            key = _named(connection, tables.project, project)
+        if owner is None or key is None:
+            with self.database.write() as connection:
+                owner = _named(connection, tables.account, user)
+                if owner is None:
+                    owner = self.database.keys(connection, 1)[0]
+                    self.database.insert(connection, tables.account, [(owner, node, user)])
+                key = _named(connection, tables.project, project)
+                if key is None:
+                    key = self.database.keys(connection, 1)[0]
+                    self.database.insert(connection, tables.project, [(key, node, project, "")])
+        return Context(user, project, level, node, owner, key)
+
+    @contextmanager
+    def use(self) -> Iterator[Session]:
+        """Make this the store that queries ask, for a block."""
+        token = store.set(self)
+        try:
+            yield self
+        finally:
+            store.reset(token)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.database.close()
+
+    # reading -----------------------------------------------------------------------------
+
+    def fetch(self, question: Question) -> list[Persistent]:
+        """Return the objects asked for, in order."""
+        with self._asking(question) as connection:
+            found = connection.execute(self._compile(question)).all()
+        return self.load([(key, name) for key, name in found])
+
+    def count(self, question: Question) -> int:
+        """Return how many objects there are, without reading them."""
+        from sqlalchemy import func  # used here alone
+
+        statement = self._compile(question).order_by(None).subquery()
+        with self._asking(question) as connection:
+            return int(connection.execute(select(func.count()).select_from(statement)).scalar_one())
+
+    def rows(self, question: Question, columns: Sequence[Column[Any]]) -> list[tuple[Any, ...]]:
+        """Return values of columns, one row an object, in one statement."""
+        with self._asking(question, columns) as connection:
+            found = connection.execute(self._compile(question, columns)).all()
+        decoders = [_decoder(c) for c in columns]
+        return [tuple(d(v) for d, v in zip(decoders, row, strict=True)) for row in found]
+
+    def explain(self, question: Question) -> str:
+        """Return the statement and the database's plan."""
+        with self._asking(question) as connection:
+            compiled = self._compile(question).compile(
+                self.database.engine, compile_kwargs={"literal_binds": True}
+            )
+            prefix = "EXPLAIN QUERY PLAN" if self.database.dialect == "sqlite" else "EXPLAIN"
+            text = str(compiled).replace("%", "%%") if prefix == "EXPLAIN" else str(compiled)
+            plan = connection.exec_driver_sql(f"{prefix} {text}").all()
+        return f"{compiled}\n\n" + "\n".join(str(row[-1]) for row in plan)
+
+    def _compile(self, question: Question, columns: Sequence[Column[Any]] | None = None) -> Any:
+        return compile_question(question, self.context.scope, self.database.dialect, columns)
+
+    @contextmanager
+    def _asking(
+        self, question: Question, columns: Sequence[Column[Any]] = ()
+    ) -> Iterator[Connection]:
+        if watches:
+            watches[-1].query(question.cls)
+        for cls in _classes_of(question, columns):
+            self.database.ensure(cls)
+        with self.database.read() as connection:
+            yield connection
+
+    def load(self, found: Sequence[tuple[int, str]]) -> list[Persistent]:
+        """Return the objects of some (key, class name), in that order, each once in memory."""
+        absent: dict[str, list[int]] = {}
+        held: list[Persistent] = []
+        for key, name in found:
+            obj = self._objects.get(key)
+            if obj is None:
+                absent.setdefault(name, []).append(key)
+            else:
+                held.append(obj)
+        for name, keys in absent.items():
+            held.extend(self._load_class(find_class(name), keys))
+        by_key = {obj.__dict__["_key"]: obj for obj in held}
+        objects = [by_key[key] for key, _ in found if key in by_key]
+        remember_batch(objects)
+        return objects
+
+    def _load_class(self, cls: type[Persistent], keys: list[int]) -> list[Persistent]:
+        self.database.ensure(cls)
+        parts = tables.class_tables(cls)
+        source: Any = tables.product
+        for _, table in parts:
+            source = source.join(table, table.c.id == tables.product.c.id)
+        attributes = list(cls.__attributes__.values())
+        stored = [a for a in attributes if a.source != "standing"]
+        columns = [tables.product.c.id]
+        for a in stored:
+            table = tables.product if a.source == "product" else tables.table_of(a.owner)
+            columns.append(table.c[a.name])
+        names = [a.name for a in stored]
+        decoders = [_decode(a) for a in stored]
+        objects: list[Persistent] = []
+        with self.database.read() as connection:
+            for start in range(0, len(keys), CHUNK):
+                part = keys[start : start + CHUNK]
+                statement = (
+                    select(*columns).select_from(source).where(tables.product.c.id.in_(part))
+                )
+                for row in connection.execute(statement):
+                    obj = cls.__new__(cls)
+                    values = obj.__dict__
+                    values["_key"] = row[0]
+                    values["_store"] = self
+                    for name, decode, value in zip(names, decoders, row[1:], strict=True):
+                        values[name] = decode(value)
+                    self._objects[row[0]] = obj
+                    objects.append(obj)
+        return objects
+
+    def load_link(self, batch: Sequence[Persistent], step: AnyLink) -> None:
+        """Set one link on all objects of a batch: one query, and one for each target class."""
+        owners = {obj.__dict__["_key"]: obj for obj in batch}
+        keys = list(owners)
+        edges: list[tuple[int, int, str]] = []
+        hidden: set[int] = set()
+        d, p = tables.dep, tables.product
+        visible = self.context.scope(p)
+        with self.database.read() as connection:
+            for start in range(0, len(keys), CHUNK):
+                statement = (
+                    select(d.c.product, d.c.target, p.c.class_name, visible)
+                    .select_from(d.join(p, p.c.id == d.c.target))
+                    .where(d.c.product.in_(keys[start : start + CHUNK]), d.c.role == step.name)
+                    .order_by(d.c.product, d.c.position)
+                )
+                for owner, target, name, seen in connection.execute(statement):
+                    if seen:
+                        edges.append((owner, target, name))
+                    else:
+                        hidden.add(owner)
+        targets = {
+            o.__dict__["_key"]: o for o in self.load(list({(t, n): None for _, t, n in edges}))
+        }
+        found: dict[int, list[Persistent]] = {key: [] for key in keys}
+        for owner, target, _ in edges:
+            found[owner].append(targets[target])
+        for key, obj in owners.items():
+            self._set_link(obj, step, found[key], key in hidden, alone=len(batch) == 1)
+
+    def _set_link(
+        self, obj: Persistent, step: AnyLink, targets: list[Any], hidden: bool, alone: bool
+    ) -> None:
+        if step.many:
+            obj.__dict__[step.name] = LinkList(obj, step, targets)
+        elif targets or (step.optional and not hidden):
+            obj.__dict__[step.name] = targets[0] if targets else None
+        elif alone:
+            raise Refused(
+                f"{step.place} of {obj!r} points to an object outside your read scope"
+                if hidden
+                else f"{step.place} of {obj!r} points to nothing",
+                do="Ask its owner to publish it" if hidden else "Run 'awlta doctor'",
+            )
+
+    def get(self, object_id: str) -> Persistent:
+        """Return one object by its object_id; raise NotFound."""
+        return self.get_many([object_id])[0]
+
+    def get_many(self, object_ids: Iterable[str]) -> list[Persistent]:
+        """Return objects by their object_ids, in that order; raise NotFound."""
+        wanted = [UUID(check_object_id(i)).bytes for i in object_ids]
+        p = tables.product
+        found: dict[bytes, tuple[int, str]] = {}
+        with self.database.read() as connection:
+            for start in range(0, len(wanted), CHUNK):
+                statement = select(p.c.object_id, p.c.id, p.c.class_name).where(
+                    p.c.object_id.in_(wanted[start : start + CHUNK]), self.context.scope(p)
+                )
+                for raw, key, name in connection.execute(statement):
+                    found[bytes(raw)] = (key, name)
+        for raw in wanted:
+            if raw not in found:
+                raise NotFound(
+                    f"There is no object {UUID(bytes=raw)} in your read scope",
+                    do="Check the id, the project and the privileges ('awlta status')",
+                )
+        return self.load([found[raw] for raw in wanted])
+
+    def standing(self, obj: Persistent, name: str) -> int:
+        """Return the current verdict or quality flags."""
+        kind, default = {"is_valid": ("verdict", 1), "quality_flags": ("flags", 0)}[name]
+        s = tables.standing
+        statement = (
+            select(s.c.value)
+            .where(s.c.product == obj.__dict__["_key"], s.c.kind == kind)
+            .order_by(s.c.id.desc())
+            .limit(1)
+        )
+        with self.database.read() as connection:
+            value = connection.execute(statement).scalar()
+        return default if value is None else int(value)
+
+    def names(self, obj: Persistent) -> tuple[str, str, int]:
+        """Return owner, project and level of a stored object."""
+        if "_key" not in obj.__dict__:
+            return self.context.user, self.context.project, self.context.level
+        p, a, j = tables.product, tables.account, tables.project
+        statement = (
+            select(a.c.name, j.c.name, p.c.level)
+            .select_from(p.join(a, a.c.id == p.c.owner).join(j, j.c.id == p.c.project))
+            .where(p.c.id == obj.__dict__["_key"])
+        )
+        with self.database.read() as connection:
+            owner, project, level = connection.execute(statement).one()
+        return owner, project, level
+
+    # writing -----------------------------------------------------------------------------
+
+    @contextmanager
+    def unit(self) -> Iterator[Unit]:
+        """Give a unit of work; everything added to it is committed together at its end."""
+        with self.database.write() as connection:
+            unit = Unit(self, connection)
+            yield unit
+            unit.flush()
+        unit.done()
+
+    def commit(self, *objects: Persistent) -> None:
+        """Commit objects that need no recipe, and what they link, in one transaction."""
+        with self.unit() as unit:
+            for obj in objects:
+                obj._admit()
+                unit.add(obj)
+
+    def register(self, obj: Persistent, key: int) -> None:
+        """Take a committed object into the identity map."""
+        obj.__dict__["_key"] = key
+        obj.__dict__["_store"] = self
+        self._objects[key] = obj
+
+
+class Unit:
+    """The rows of one transaction, collected by table."""
+
+    def __init__(self, session: Session, connection: Connection) -> None:
+        self.session = session
+        self.connection = connection
+        self.now = time_to_microseconds(datetime.now(UTC))
+        self._rows: dict[str, tuple[Table, list[tuple[Any, ...]]]] = {}
+        self._new: dict[str, tuple[Persistent, int]] = {}
+        self._adopted: list[tuple[Persistent, int, str, int]] = []
+
+    def key(self) -> int:
+        """Return a new integer key."""
+        return self.session.database.keys(self.connection, 1)[0]
+
+    def row(self, table: Table, values: tuple[Any, ...]) -> None:
+        """Add one row, its values in the order of the table's columns."""
+        self._rows.setdefault(table.name, (table, []))[1].append(values)
+
+    def add(
+        self,
+        obj: Persistent,
+        *,
+        activity: int | None = None,
+        content_digest: str | None = None,
+    ) -> int:
+        """Add an object and whatever it links that is not stored yet; return its key."""
+        if obj.is_stored:
+            key: int = obj.__dict__["_key"]
+            return key
+        if obj.object_id in self._new:
+            return self._new[obj.object_id][1]
+        for _, _, target in obj.linked():
+            if not target.is_stored:
+                target._admit()
+                self.add(target)
+        if type(obj).__shared__:
+            content_digest = shared_digest(obj)
+            known = self._same(obj, content_digest)
+            if known is not None:
+                return known
+        key = self.key()
+        self._new[obj.object_id] = (obj, key)
+        self._product_rows(obj, key, activity, content_digest)
+        if type(obj).__shared__ and content_digest is not None:
+            home = self.session.context.home
+            self.row(tables.shared, (home, bytes.fromhex(content_digest), key))
+        return key
+
+    def _same(self, obj: Persistent, digest: str) -> int | None:
+        """Return the key of the stored shared object of equal content, if there is one."""
+        for other, key in self._new.values():
+            if type(other) is type(obj) and other.__dict__.get("content_digest") == digest:
+                self._adopted.append((obj, key, other.object_id, self.now))
+                return key
+        s, p = tables.shared, tables.product
+        found = self.connection.execute(
+            select(p.c.id, p.c.object_id, p.c.creation_date)
+            .select_from(s.join(p, p.c.id == s.c.product))
+            .where(s.c.digest == bytes.fromhex(digest))
+        ).first()
+        if found is None:
+            return None
+        key = int(found[0])
+        self._adopted.append((obj, key, str(UUID(bytes=bytes(found[1]))), int(found[2])))
+        self._new[obj.object_id] = (obj, key)
+        return key
+
+    def _product_rows(
+        self,
+        obj: Persistent,
+        key: int,
+        activity: int | None,
+        content_digest: str | None,
+    ) -> None:
+        context = self.session.context.row
+        digest = None if content_digest is None else bytes.fromhex(content_digest)
+        self.row(
+            tables.product,
+            (
+                key,
+                *context,
+                UUID(obj.object_id).bytes,
+                type(obj).__name__,
+                self.now,
+                activity,
+                digest,
+                obj.__dict__.get("category"),
+            ),
+        )
+        self.session.database.ensure(type(obj), self.connection)
+        for part, table in tables.class_tables(type(obj)):
+            values = [_encode(a, obj) for a in tables.own_attributes(part)]
+            self.row(table, (key, *context, *values))
+        for role, position, target in obj.linked():
+            step = type(obj).__links__[role]
+            edge = (key, role, position, self.add(target), step.is_input, *context)
+            self.row(tables.dep, edge)
+        attributes = type(obj).__attributes__
+        obj.__dict__["creation_date"] = attributes["creation_date"].codec.decode(self.now)
+        if "content_digest" in attributes or type(obj).__shared__:
+            obj.__dict__["content_digest"] = content_digest
+
+    def flush(self) -> None:
+        """Write what was collected, one executemany a table."""
+        for table, rows in self._rows.values():
+            self.session.database.insert(self.connection, table, rows)
+        self._rows.clear()
+
+    def done(self) -> None:
+        """Tell the objects, after the transaction, that they are stored."""
+        for obj, key, object_id, created in self._adopted:
+            obj.__dict__["object_id"] = object_id
+            decode = type(obj).__attributes__["creation_date"].codec.decode
+            obj.__dict__["creation_date"] = decode(created)
+            obj.__dict__["_key"] = key
+            obj.__dict__["_store"] = self.session
+        adopted = {id(entry[0]) for entry in self._adopted}
+        for obj, key in self._new.values():
+            if id(obj) not in adopted:
+                self.session.register(obj, key)
+
+
+def _named(connection: Connection, table: Table, name: str) -> int | None:
+    return connection.execute(select(table.c.id).where(table.c.name == name)).scalar()
+
+
+def _classes_of(question: Question, columns: Sequence[Column[Any]]) -> set[type[Any]]:
+    """Return every class whose table a question may touch."""
+    from .conditions import Both, Compare, Either, Not
+
+    found: set[type[Any]] = {question.cls}
+    pending: list[Any] = [question.condition]
+    for column in (*columns, *(c for c, _ in question.order)):
+        found.add(column._attribute.owner)  # type: ignore[attr-defined]
+    while pending:
+        match pending.pop():
+            case Both(left, right) | Either(left, right):
+                pending += [left, right]
+            case Not(inner):
+                pending.append(inner)
+            case Compare(_, attribute):
+                found.add(attribute.owner)  # type: ignore[attr-defined]
+    return found
+
+
+def _encode(attribute: Any, obj: Persistent) -> Any:
+    value = obj.__dict__.get(attribute.name)
+    if value is None:
+        if attribute.nullable:
+            return None
+        return attribute.codec.encode(getattr(obj, attribute.name))
+    return attribute.codec.encode(value)
+
+
+def _decode(attribute: Any) -> Any:
+    decode = attribute.codec.decode
+    if attribute.nullable or attribute.source == "product":
+        return lambda v: None if v is None else decode(v)
+    if attribute.codec.column == "real":
+        return lambda v: float("nan") if v is None else decode(v)
+    return decode
+
+
+def _decoder(column: Column[Any]) -> Any:
+    attribute: Any = column._attribute
+    decode = attribute.codec.decode
+    absent = None
+    if attribute.codec.column == "real" and not attribute.nullable:
+        absent = None if any(s.optional for s in column._path.__dict__["steps"]) else float("nan")
+    return lambda v: absent if v is None else decode(v)

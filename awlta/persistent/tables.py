@@ -1,0 +1,266 @@
+"""The tables: the system's own, and one a persistent class.
+
+Every row of a product, class, link, file or activity carries ``home`` (the node that wrote it),
+``owner``, ``project`` and ``level``, since row filters of replication and row-level security
+can only look at columns of the same row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+SYSTEM = MetaData()
+"""The tables that Alembic's migrations make."""
+
+CLASSES = MetaData()
+"""The tables of the classes that were imported; made when a class is first used."""
+
+
+def context_columns() -> list[Column[Any]]:
+    """Return new columns home, owner, project, level."""
+    return [
+        Column("home", BigInteger, nullable=False),
+        Column("owner", BigInteger, nullable=False),
+        Column("project", BigInteger, nullable=False),
+        Column("level", SmallInteger, nullable=False),
+    ]
+
+
+def _key(name: str = "id") -> Column[Any]:
+    """Return a key column; SQLite's own row number must be named INTEGER to serve as the key."""
+    kind = BigInteger().with_variant(Integer(), "sqlite")
+    return Column(name, kind, primary_key=True, autoincrement=False)
+
+
+product = Table(
+    "product",
+    SYSTEM,
+    _key(),
+    *context_columns(),
+    Column("object_id", LargeBinary(16), nullable=False),
+    Column("class_name", Text, nullable=False),
+    Column("creation_date", BigInteger, nullable=False),
+    Column("activity", BigInteger),
+    Column("content_digest", LargeBinary(32)),
+    Column("category", Text),
+    UniqueConstraint("object_id", "home", name="uq_product_object_id"),
+    Index("ix_product_class", "class_name", "creation_date"),
+)
+
+dep = Table(
+    "dep",
+    SYSTEM,
+    Column("product", BigInteger, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("target", BigInteger, nullable=False),
+    Column("is_input", Boolean(create_constraint=False), nullable=False),
+    *context_columns(),
+    PrimaryKeyConstraint("product", "role", "position"),
+    Index("ix_dep_target", "target", "role", "product", "is_input"),
+    sqlite_with_rowid=False,
+)
+
+file = Table(
+    "file",
+    SYSTEM,
+    _key(),
+    *context_columns(),
+    Column("product", BigInteger, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("adler32", LargeBinary(4), nullable=False),
+    Column("content_digest", LargeBinary(32), nullable=False),
+    Column("media_type", Text, nullable=False),
+    UniqueConstraint("home", "name", name="uq_file_name"),
+    Index("ix_file_product", "product"),
+    Index("ix_file_sha256", "sha256"),
+)
+
+activity = Table(
+    "activity",
+    SYSTEM,
+    _key(),
+    *context_columns(),
+    Column("object_id", LargeBinary(16), nullable=False),
+    Column("subject", LargeBinary(16), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("recipe", Text, nullable=False),
+    Column("recipe_version", Text, nullable=False),
+    Column("recipe_digest", LargeBinary(32), nullable=False),
+    Column("interactive", Boolean(create_constraint=False), nullable=False),
+    Column("release", BigInteger),
+    Column("environment", BigInteger),
+    Column("order_id", Text),
+    Column("host", Text, nullable=False),
+    Column("instruction_set", Text, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("started", BigInteger, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("log", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    UniqueConstraint("object_id", "home", name="uq_activity_object_id"),
+    Index("ix_activity_subject", "subject"),
+    Index("ix_activity_recipe", "recipe", "recipe_digest"),
+)
+
+standing = Table(
+    "standing",
+    SYSTEM,
+    _key(),
+    *context_columns(),
+    Column("product", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", BigInteger),
+    Column("detail", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Index("ix_standing_product", "product", "kind", "id"),
+    Index("ix_standing_value", "kind", "value", "product"),
+)
+
+shared = Table(
+    "shared",
+    SYSTEM,
+    Column("home", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("product", BigInteger, nullable=False),
+    PrimaryKeyConstraint("home", "digest"),
+    sqlite_with_rowid=False,
+)
+
+intent = Table(
+    "intent",
+    SYSTEM,
+    Column("object_id", LargeBinary(16), primary_key=True),
+    *context_columns(),
+    Column("kind", Text, nullable=False),
+    Column("work", LargeBinary(32), nullable=False),
+    Column("class_name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", BigInteger, nullable=False),
+    Column("lease", Text, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("names", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Index("ix_intent_work", "work"),
+    Index("ix_intent_state", "state", "updated"),
+)
+
+ticket = Table(
+    "ticket",
+    SYSTEM,
+    _key(),
+    *context_columns(),
+    Column("object_id", LargeBinary(16), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("sip", Text, nullable=False),
+    Column("sip_digest", LargeBinary(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    UniqueConstraint("home", "object_id", name="uq_ticket_object_id"),
+    Index("ix_ticket_state", "state", "updated"),
+)
+
+ticket_event = Table(
+    "ticket_event",
+    SYSTEM,
+    _key(),
+    *context_columns(),
+    Column("ticket", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("written", BigInteger, nullable=False),
+    Index("ix_ticket_event", "ticket", "id"),
+)
+
+account = Table(
+    "account",
+    SYSTEM,
+    _key(),
+    Column("home", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("home", "name", name="uq_account_name"),
+)
+
+project = Table(
+    "project",
+    SYSTEM,
+    _key(),
+    Column("home", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    UniqueConstraint("home", "name", name="uq_project_name"),
+)
+
+counter = Table(
+    "counter",
+    SYSTEM,
+    Column("name", Text, primary_key=True),
+    Column("next", BigInteger, nullable=False),
+)
+
+_TYPES: dict[str, type[TypeEngine[Any]]] = {
+    "integer": BigInteger,
+    "real": Float,
+    "text": Text,
+    "blob": LargeBinary,
+    "boolean": Boolean,
+}
+
+
+def own_attributes(cls: Any) -> list[Any]:
+    """Return the attributes that stand in the table of exactly this class."""
+    names = cls.__dict__.get("__own_attributes__", ())
+    return [cls.__attributes__[n] for n in names if cls.__attributes__[n].source == "class"]
+
+
+def class_tables(cls: Any) -> list[tuple[Any, Table]]:
+    """Return (class, table) for a class and its bases that have attributes, base first."""
+    return [
+        (part, table_of(part))
+        for part in reversed(cls.__mro__)
+        if "__own_attributes__" in part.__dict__ and own_attributes(part)
+    ]
+
+
+def table_of(cls: Any) -> Table:
+    """Return the table with the attributes that a class declares itself.
+
+    An attribute column may be NULL although the value may not be None: NULL is then NaN.
+    """
+    table = CLASSES.tables.get(cls.__table_name__)
+    columns = [Column(a.name, _TYPES[a.codec.column](), nullable=True) for a in own_attributes(cls)]
+    if table is not None:
+        have = [c.name for c in table.columns][5:]
+        if have == [c.name for c in columns]:
+            return table
+        CLASSES.remove(table)
+    return Table(cls.__table_name__, CLASSES, _key(), *context_columns(), *columns)

@@ -1,0 +1,22 @@
+"""The list of compiled kernels; everything else stands in pyproject.toml."""
+
+import runpy
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+FLAGS = runpy.run_path("awlta/kernels/flags.py")
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(
+                f"awlta.kernels._{stage}",
+                [f"awlta/kernels/{files[0]}"],
+                extra_compile_args=list(FLAGS["COMPILE_ARGS"]),
+            )
+            for stage, files in FLAGS["STAGES"].items()
+        ],
+        compiler_directives={"language_level": 3},
+    ),
+)
