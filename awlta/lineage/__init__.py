@@ -3,7 +3,7 @@
 from .block import new_hdf5
 from .making import provenance
 from .parameters import Parameters
-from .product import Calibration, DataProduct, FileRecord, recipe
+from .product import Calibration, DataProduct, FileRecord, Selection, recipe
 from .release import SoftwareRelease
 from .view import Lineage
 from .workspace import Workspace, connect, opened
@@ -14,6 +14,7 @@ __all__ = [
     "FileRecord",
     "Lineage",
     "Parameters",
+    "Selection",
     "SoftwareRelease",
     "Workspace",
     "connect",

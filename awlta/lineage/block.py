@@ -108,8 +108,8 @@ def _seal_fits(path: Path, record: Mapping[str, Any]) -> None:
         header = hdus[0].header
         header["AWLOBJ"] = (str(record["object_id"]), "identity of this product")
         header["AWLCLASS"] = (str(record["class"]), "class of the product")
-        header["AWLRECIP"] = (str(record["recipe"]["name"]), "recipe that made it")
-        header["AWLRDIG"] = (str(record["recipe"]["digest"])[:60], "digest of the recipe")
+        header["AWLRECIP"] = str(record["recipe"]["name"])[:68]
+        header["AWLRDIG"] = str(record["recipe"]["digest"])
         for number, (role, targets) in enumerate(sorted(record["inputs"].items())):
             header[f"AWLI{number:04d}"] = f"{role}={targets[0] if targets else ''}"[:68]
 

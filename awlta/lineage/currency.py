@@ -99,6 +99,6 @@ def _selections(objects: list[Any]) -> list[Reason]:
                 candidates[step.target] = usable(step.target)
             fitting = covering(candidates[step.target], obj, step)
             old, new = getattr(obj, name), fitting[0] if fitting else None
-            if new is not None and old is not new:
+            if new is not None and (old is None or old.object_id != new.object_id):
                 found.append(Reason(obj, name, repr(old), repr(new)))
     return found

@@ -18,6 +18,7 @@ from .identity import RecipeIdentity, identify, sources
 from .workplace import Workplace
 
 P = TypeVar("P", bound="DataProduct")
+C = TypeVar("C", bound="Calibration")
 F = TypeVar("F", bound=Callable[..., None])
 
 CATEGORIES = ("A", "B", "C")
@@ -66,6 +67,34 @@ class FileRecord:
             return record
         except (TypeError, ValueError) as error:
             raise BadValue(f"The file record is malformed: {error}") from error
+
+
+class Selection:
+    """What is asked for by ``awlta make``: values such as ``run=7``, and what was found so far.
+
+    Parameters
+    ----------
+    **values
+        As the classes' ``targets`` understand them.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        self.values = values
+        self._found: dict[type[Any], list[Any]] = {}
+
+    def get(self, name: str) -> Any:
+        """Return one value, None if it was not given."""
+        return self.values.get(name)
+
+    def targets(self, cls: type[P]) -> list[P]:
+        """Return the targets of a class, made or not, worked out once."""
+        if cls not in self._found:
+            self._found[cls] = cls.targets(self)
+        return self._found[cls]
+
+    def of(self, cls: type[P]) -> list[P]:
+        """Return the targets of a class that are made."""
+        return [product for product in self.targets(cls) if product.is_made()]
 
 
 class Recipe:
@@ -149,6 +178,16 @@ class DataProduct(Persistent):
         calibration that covers the time.
         """
         return cast(P, current_workplace().target(cls, values))
+
+    @classmethod
+    def targets(cls: type[P], wanted: Selection) -> list[P]:
+        """Return what there should be of this class for a selection such as ``run=7``.
+
+        A class that can be asked for with ``awlta make`` says here which products it wants,
+        each by :meth:`get_target`; ``wanted.of(Class)`` gives those of a class that it links,
+        which were brought up to date before.
+        """
+        return []
 
     def make(self) -> None:
         """Run the recipe of the class here and commit what it gives."""
@@ -289,3 +328,18 @@ class Calibration(DataProduct):
 
     timestamp_start: Attribute[datetime] = persistent("first instant of validity", init=False)
     timestamp_end: Attribute[datetime] = persistent("first instant no longer valid", init=False)
+
+    @classmethod
+    def valid_for(
+        cls: type[C], when: datetime | None, same: str | None = None, place: Any = None
+    ) -> C | None:
+        """Return the calibration that would be chosen for a time, None if none covers it.
+
+        Parameters
+        ----------
+        when : datetime or None
+        same : str, optional
+            Dotted path that must lead from the calibration to ``place``.
+        place : object, optional
+        """
+        return cast("C | None", current_workplace().valid_for(cls, when, same, place))

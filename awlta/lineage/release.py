@@ -43,8 +43,8 @@ def ensure_release(workspace: Any, release: Release) -> int:
 
 def _known(workspace: Any, digest: str) -> int | None:
     question = SoftwareRelease.select(SoftwareRelease.digest == Sha256(digest))
-    found = list(question.limit(1))
-    return found[0].__dict__["_key"] if found else None
+    found = question.first()
+    return None if found is None else found.__dict__["_key"]
 
 
 def _store(workspace: Any, release: Release) -> int:

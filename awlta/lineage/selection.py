@@ -29,25 +29,42 @@ def walk(obj: Any, dotted: str) -> Any:
 
 def covering(candidates: Sequence[Any], product: Any, step: AnyLink) -> list[Any]:
     """Return the candidates that a product may use, the chosen one first."""
-    assert step.valid_at is not None
-    when: datetime = walk(product, step.valid_at)
+    when: datetime | None = walk(product, str(step.valid_at))
     place: Persistent | None = walk(product, step.same) if step.same else None
-    fitting = [
+    return fitting(candidates, when, product.category, step.same, place)
+
+
+def fitting(
+    candidates: Sequence[Any],
+    when: datetime | None,
+    category: str,
+    same: str | None,
+    place: Persistent | None,
+) -> list[Any]:
+    """Return the calibrations that cover a time, newest first; none covers an unknown time."""
+    if when is None:
+        return []
+    found = [
         c
         for c in candidates
         if c.timestamp_start <= when < c.timestamp_end
-        and c.category >= product.category
-        and (step.same is None or walk(c, step.same) is place)
+        and c.category >= category
+        and (same is None or _is_same(walk(c, same), place))
     ]
-    fitting.sort(key=lambda c: c.object_id)
-    fitting.sort(key=lambda c: c.creation_date, reverse=True)
-    return fitting
+    found.sort(key=lambda c: c.object_id)
+    found.sort(key=lambda c: c.creation_date, reverse=True)
+    return found
+
+
+def _is_same(a: Persistent | None, b: Persistent | None) -> bool:
+    """Tell whether two are one object; a shared object may be in memory twice."""
+    return a is b or (a is not None and b is not None and a.object_id == b.object_id)
 
 
 def usable(target: type[Any]) -> list[Any]:
     """Return every valid, unflagged calibration of a class, in one query."""
     place: Any = Path(target)
-    found: list[Any] = list(target.select((place.is_valid == 1) & (place.quality_flags == 0)))
+    found: list[Any] = target.select((place.is_valid == 1) & (place.quality_flags == 0)).all()
     return found
 
 
@@ -62,14 +79,14 @@ def choose(product: Any, step: AnyLink) -> Any:
     target: Any = step.target
     if not issubclass(target, Calibration):
         raise NotFound(f"{step.place} has valid_at, but {target.__name__} has no validity")
-    fitting = covering(usable(target), product, step)
-    if fitting:
-        return fitting[0]
+    found = covering(usable(target), product, step)
+    if found:
+        return found[0]
     if step.optional:
         return None
     when = walk(product, str(step.valid_at))
     raise NotFound(
-        f"No valid {target.__name__} covers {when.isoformat()}",
+        f"No valid {target.__name__} covers {when.isoformat() if when else 'an unknown time'}",
         expected=f"one with the same {step.same}" if step.same else "one",
         do=f"Make one, or give {step.name}=... yourself",
     )

@@ -7,6 +7,7 @@ connection, and the counter of a DPU runner, which has none and asks its front-e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,9 @@ class Workplace(Store, Protocol):
 
     def choose(self, product: Any, step: AnyLink) -> Any:
         """Return the calibration that a link of an intention should point to now."""
+
+    def valid_for(self, cls: type[Any], when: datetime | None, same: str | None, place: Any) -> Any:
+        """Return the calibration that would be chosen for a time, None if none covers it."""
 
     def files_of(self, product: Any) -> Sequence[Any]:
         """Return the file records of a stored product."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -94,6 +95,11 @@ class Workspace(Session):
     def choose(self, product: Any, step: AnyLink) -> Any:
         """Return the calibration that a link of an intention should point to now."""
         return selection.choose(product, step)
+
+    def valid_for(self, cls: type[Any], when: datetime | None, same: str | None, place: Any) -> Any:
+        """Return the calibration that would be chosen for a time, None if none covers it."""
+        found = selection.fitting(selection.usable(cls), when, "B", same, place)
+        return found[0] if found else None
 
     def create(self, product: DataProduct, ending: str, role: str) -> Path:
         """Return the path for a new file of the product that is being made."""
@@ -209,10 +215,14 @@ class Workspace(Session):
     def release_key(self) -> int:
         """Return the key of the software release that runs here, stored on first use."""
         if self._release_key is None:
-            packages = tuple(["awlta", *recipe_packages()])
+            packages = ("awlta", *recipe_packages())
             with self.use():
                 self._release_key = ensure_release(self, running_release(packages))
         return self._release_key
+
+    def environment(self) -> SoftwareEnvironment:
+        """Return what is installed in this process."""
+        return SoftwareEnvironment(**environment_values())
 
     def add_activity(
         self,

@@ -107,7 +107,7 @@ class Condition:
 
     def explain(self) -> str:
         """Return the SQL and the database's plan for it."""
-        return self.query().explain()
+        return str(self.query().explain())
 
 
 def _condition(value: object) -> Condition:

@@ -151,6 +151,10 @@ class Query(Generic[P]):
         size = None if last is None else max(0, last - start)
         return Query(replace(question, offset=question.offset + start, limit=size))
 
+    def all(self) -> list[P]:
+        """Return the objects; ``list(query)`` gives the same, but Python counts first."""
+        return current_store().fetch(self._question)
+
     def first(self) -> P | None:
         """Return the first object, None if there is none."""
         return next(iter(self._part(0, 1)), None)

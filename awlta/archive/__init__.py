@@ -1,0 +1,7 @@
+"""Floor 4: the outside world comes in and stays: SIP, Storage Ticket, ingest."""
+
+from .ingest import Ingest, ingest, read_document
+from .ingested import Ingested
+from .tickets import Ticket, tickets
+
+__all__ = ["Ingest", "Ingested", "Ticket", "ingest", "read_document", "tickets"]

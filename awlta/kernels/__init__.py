@@ -1,0 +1,44 @@
+"""Floor 0: arrays in, arrays out.
+
+Every function checks what it is given, then runs compiled code over the whole batch without the
+interpreter's lock. An event's numbers do not depend on the batch it came in. `reference` has each
+function again in plain NumPy.
+"""
+
+from .geometry import CameraGeometry
+from .identity import instruction_set, source_digest
+from .images import (
+    HILLAS,
+    PARAMETERS,
+    CleanedImages,
+    describe,
+    hillas,
+    image_parameters,
+    islands,
+    largest_island,
+    tailcuts,
+)
+from .neighbors import Neighbors, PixelShape
+from .waveforms import Pulses, extract, extract_raw, fixed_gain, select_gain
+
+__all__ = [
+    "HILLAS",
+    "PARAMETERS",
+    "CameraGeometry",
+    "CleanedImages",
+    "Neighbors",
+    "PixelShape",
+    "Pulses",
+    "describe",
+    "extract",
+    "extract_raw",
+    "fixed_gain",
+    "hillas",
+    "image_parameters",
+    "instruction_set",
+    "islands",
+    "largest_island",
+    "select_gain",
+    "source_digest",
+    "tailcuts",
+]

@@ -1,0 +1,47 @@
+"""Pure C on one cleaned image: its islands of touching pixels."""
+
+from libc.stdint cimport int16_t, int32_t, uint8_t
+
+
+cdef inline int16_t label_islands(
+    const uint8_t* mask, Py_ssize_t n_pixels, const int32_t* indptr, const int32_t* indices,
+    int32_t* stack, int16_t* labels
+) noexcept nogil:
+    """Label islands 1, 2, ... by their lowest pixel, 0 off; return how many there are.
+
+    A pixel is labelled when it is pushed, so none is pushed twice and `stack` needs no more
+    than `n_pixels` places.
+    """
+    cdef int16_t n_islands = 0
+    cdef Py_ssize_t first, top
+    cdef int32_t pixel, neighbor, k
+    for first in range(n_pixels):
+        labels[first] = 0
+    for first in range(n_pixels):
+        if not mask[first] or labels[first]:
+            continue
+        n_islands += 1
+        labels[first] = n_islands
+        stack[0] = <int32_t>first
+        top = 1
+        while top:
+            top -= 1
+            pixel = stack[top]
+            for k in range(indptr[pixel], indptr[pixel + 1]):
+                neighbor = indices[k]
+                if mask[neighbor] and not labels[neighbor]:
+                    labels[neighbor] = n_islands
+                    stack[top] = neighbor
+                    top += 1
+    return n_islands
+
+
+cdef inline void count_sizes(
+    const int16_t* labels, Py_ssize_t n_pixels, int32_t* sizes
+) noexcept nogil:
+    """Count the pixels of each label into `sizes`, which has n_pixels + 1 places."""
+    cdef Py_ssize_t pixel
+    for pixel in range(n_pixels + 1):
+        sizes[pixel] = 0
+    for pixel in range(n_pixels):
+        sizes[labels[pixel]] += 1

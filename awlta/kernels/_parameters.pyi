@@ -1,0 +1,15 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def describe(
+    images: NDArray[np.float32],
+    masks: NDArray[np.uint8],
+    pixels: NDArray[np.float64],
+    border: NDArray[np.uint8],
+    indptr: NDArray[np.int32],
+    indices: NDArray[np.int32],
+    room: NDArray[np.int32],
+    wide_room: NDArray[np.float64],
+    labels: NDArray[np.int16],
+    rows: NDArray[np.void],
+) -> None: ...

@@ -1,0 +1,21 @@
+"""How the kernels are compiled and what each is made of; read by setup.py without numpy."""
+
+COMPILE_ARGS = ("-O3", "-ffp-contract=off")
+"""One flag for speed. Contraction is off because a fused multiply-add rounds once where two
+operations round twice: the same sources would give other digits on another processor. For the
+same reason ``-ffast-math`` must not come back."""
+
+STAGES = {
+    "gain": ("_gain.pyx", "_trace.pxd"),
+    "extract": ("_extract.pyx", "_trace.pxd"),
+    "clean": ("_clean.pyx", "_islands.pxd", "neighbors.py"),
+    "hillas": ("_hillas.pyx", "_moments.pxd"),
+    "parameters": (
+        "_parameters.pyx",
+        "_islands.pxd",
+        "_moments.pxd",
+        "neighbors.py",
+        "geometry.py",
+    ),
+}
+"""Stage -> the files that decide its numbers; the first one is compiled."""

@@ -1,0 +1,61 @@
+"""Which kernels these are: the digest of their sources, and what they were compiled for."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from awlta.errors import BadValue
+
+from .flags import COMPILE_ARGS, STAGES
+
+
+def source_digest(*stages: str) -> str:
+    """Digest the sources of some stages, or of all, and the flags they are compiled with.
+
+    A recipe that calls kernels has this in its identity: its numbers may change when a kernel
+    does.
+
+    Parameters
+    ----------
+    *stages : str
+        Of "gain", "extract", "clean", "hillas", "parameters"; none means all. Order and
+        repetition do not matter.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits of a sha256.
+
+    Raises
+    ------
+    BadValue
+        For a stage that does not exist.
+    """
+    unknown = sorted(set(stages) - set(STAGES))
+    if unknown:
+        raise BadValue(
+            f"no kernel stage {', '.join(map(repr, unknown))}",
+            expected="one of " + ", ".join(STAGES),
+            do="Name the stages whose kernels the recipe calls",
+        )
+    digest = sha256("\0".join(COMPILE_ARGS).encode())
+    for name in sorted({file for stage in stages or STAGES for file in STAGES[stage]}):
+        source = (Path(__file__).parent / name).read_bytes()
+        digest.update(f"\0{name}\0{len(source)}\0".encode())
+        digest.update(source)
+    return digest.hexdigest()
+
+
+def instruction_set() -> str:
+    """Name the instructions that the kernels use, as an activity records it.
+
+    Returns
+    -------
+    str
+        For instance ``"x86-64 baseline"``: compiled for every processor of the family.
+    """
+    family = os.uname().machine.replace("_", "-")
+    chosen = [arg.removeprefix("-march=") for arg in COMPILE_ARGS if arg.startswith("-march=")]
+    return f"{family} {chosen[-1] if chosen else 'baseline'}"

@@ -1,0 +1,245 @@
+"""From waveforms to charge and time of the pulse in each pixel (R0 or R1 to DL1)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awlta.errors import BadValue
+
+from . import _extract, _gain, checks
+
+RAW_AXES = ("n_events", "n_gains", "n_pixels", "n_samples")
+MAX_SAMPLES = 32767
+"""Longest raw waveform: its samples are counted in int16, eight at a time."""
+FAR = 1_000_000
+"""Beyond any waveform; bounds widths and shifts so that index arithmetic cannot overflow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pulses:
+    """The pulses of a batch of events.
+
+    Attributes
+    ----------
+    charge : float32 (n_events, n_pixels), p.e.
+    peak_time : float32 (n_events, n_pixels), ns since the first sample
+    selected_gain : int8 (n_events, n_pixels)
+        0 high or only gain, 1 low gain. All 0 where waveforms came calibrated.
+    """
+
+    charge: NDArray[np.float32]
+    peak_time: NDArray[np.float32]
+    selected_gain: NDArray[np.int8]
+
+
+def select_gain(waveforms: NDArray[np.uint16], threshold: float = 4000.0) -> NDArray[np.int8]:
+    """Choose the gain channel of each pixel: low where a raw high-gain sample is above.
+
+    Parameters
+    ----------
+    waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
+        With one or two gains, the high gain first. With one gain there is no choice.
+    threshold : float, ADC counts
+        The low gain is taken strictly above it.
+
+    Returns
+    -------
+    int8 (n_events, n_pixels)
+        0 high or only gain, 1 low gain.
+
+    Raises
+    ------
+    BadValue
+        For waveforms of another type or shape, or a threshold that is NaN.
+    """
+    waveforms = _raw(waveforms)
+    n_events, n_gains, n_pixels, _ = waveforms.shape
+    counts = _threshold_counts(threshold)
+    selected_gain = np.zeros((n_events, n_pixels), np.int8)
+    if n_gains == 2:
+        _gain.select(waveforms, counts, selected_gain)
+    return selected_gain
+
+
+def fixed_gain(waveforms: NDArray[np.uint16], gain: int) -> NDArray[np.int8]:
+    """Choose one gain channel for all pixels, by hand.
+
+    Parameters
+    ----------
+    waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
+    gain : int
+        0 high, 1 low.
+
+    Returns
+    -------
+    int8 (n_events, n_pixels)
+
+    Raises
+    ------
+    BadValue
+        For waveforms of another type or shape, or a gain that they do not have.
+    """
+    waveforms = _raw(waveforms)
+    n_events, n_gains, n_pixels, _ = waveforms.shape
+    return np.full((n_events, n_pixels), checks.whole("gain", gain, 0, n_gains - 1), np.int8)
+
+
+def extract_raw(
+    waveforms: NDArray[np.uint16],
+    pedestal: NDArray[np.float32],
+    dc_to_pe: NDArray[np.float32],
+    *,
+    selected_gain: NDArray[np.int8] | None = None,
+    threshold: float = 4000.0,
+    width: int = 7,
+    shift: int = 3,
+    sampling_rate: float = 1.0,
+    unusable: NDArray[np.bool_] | None = None,
+) -> Pulses:
+    """Choose the gain, calibrate and integrate around the peak, in one pass over raw waveforms.
+
+    A sample in p.e. is ``(count - pedestal) * dc_to_pe``. The window begins `shift` samples before
+    the first maximum of the pixel's waveform, is `width` long and is cut at both ends. Charge is
+    its sum; time the mean of its positive samples, weighted by them, or the maximum's if there are
+    none. A waveform of one sample is its own charge, at time 0. A NaN sample counts as the
+    maximum; with a sample that is not finite in the window, neither is the charge, and the time is
+    the maximum's.
+
+    Parameters
+    ----------
+    waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
+    pedestal : float32 (n_gains, n_pixels), ADC counts
+    dc_to_pe : float32 (n_gains, n_pixels), p.e. per ADC count
+    selected_gain : int8 (n_events, n_pixels), optional
+        The choice already made; otherwise as `select_gain`.
+    threshold : float, ADC counts
+        As in `select_gain`; of no effect where `selected_gain` is given.
+    width, shift : int, samples
+    sampling_rate : float, GHz
+    unusable : bool (n_pixels) or (n_events, n_pixels), optional
+        Pixels to leave at charge 0 and time 0.
+
+    Raises
+    ------
+    BadValue
+        For arrays of another type or shape, a gain that does not exist, or numbers out of range.
+    """
+    waveforms = _raw(waveforms)
+    n_events, n_gains, n_pixels, n_samples = waveforms.shape
+    lengths = {"n_gains": n_gains, "n_pixels": n_pixels}
+    pedestal = checks.array("pedestal", pedestal, np.float32, ("n_gains", "n_pixels"), **lengths)
+    dc_to_pe = checks.array("dc_to_pe", dc_to_pe, np.float32, ("n_gains", "n_pixels"), **lengths)
+    counts = _threshold_counts(threshold)
+    window = _window(width, shift, sampling_rate)
+    if selected_gain is None:
+        gain = np.zeros((n_events, n_pixels), np.int8)
+    else:
+        gain = _gains(selected_gain, n_events, n_gains, n_pixels)
+    pulses = _blank(n_events, n_pixels, gain)
+    _extract.extract_raw(
+        waveforms,
+        pedestal,
+        dc_to_pe,
+        _unusable(unusable, n_events, n_pixels),
+        selected_gain is None and n_gains == 2,
+        counts,
+        *window,
+        np.empty(n_samples, np.float32),
+        gain,
+        pulses.charge,
+        pulses.peak_time,
+    )
+    return pulses
+
+
+def extract(
+    waveforms: NDArray[np.float32],
+    *,
+    width: int = 7,
+    shift: int = 3,
+    sampling_rate: float = 1.0,
+    unusable: NDArray[np.bool_] | None = None,
+) -> Pulses:
+    """Integrate waveforms that are calibrated already, around the peak, as `extract_raw`.
+
+    Parameters
+    ----------
+    waveforms : float32 (n_events, n_pixels, n_samples), p.e. per sample
+    width, shift : int, samples
+    sampling_rate : float, GHz
+    unusable : bool (n_pixels) or (n_events, n_pixels), optional
+        Pixels to leave at charge 0 and time 0.
+
+    Raises
+    ------
+    BadValue
+        For arrays of another type or shape, or numbers out of range.
+    """
+    axes = ("n_events", "n_pixels", "n_samples")
+    waveforms = checks.array("waveforms", waveforms, np.float32, axes)
+    n_events, n_pixels, _ = waveforms.shape
+    window = _window(width, shift, sampling_rate)
+    pulses = _blank(n_events, n_pixels, np.zeros((n_events, n_pixels), np.int8))
+    unusable_bytes = _unusable(unusable, n_events, n_pixels)
+    _extract.extract(waveforms, unusable_bytes, *window, pulses.charge, pulses.peak_time)
+    return pulses
+
+
+def _raw(waveforms: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    waveforms = checks.array("waveforms", waveforms, np.uint16, RAW_AXES)
+    if waveforms.shape[1] > 2:
+        raise BadValue(
+            f"waveforms of {waveforms.shape[1]} gains",
+            expected="one gain, or two with the high gain first",
+            do="Look at the order of the axes: " + ", ".join(RAW_AXES),
+        )
+    checks.whole("n_samples of waveforms", waveforms.shape[3], 1, MAX_SAMPLES)
+    return waveforms
+
+
+def _threshold_counts(threshold: float) -> int:
+    """Counts are whole: more than 4000.7 is more than 4000."""
+    return math.floor(min(max(checks.real("threshold", threshold), -1.0), 65535.0))
+
+
+def _window(width: int, shift: int, sampling_rate: float) -> tuple[int, int, float]:
+    rate = checks.real("sampling_rate", sampling_rate, above=0.0)
+    if not math.isfinite(rate):
+        raise BadValue("sampling_rate is infinite", expected="GHz", do="Look it up in the readout")
+    return checks.whole("width", width, 1, FAR), checks.whole("shift", shift, -FAR, FAR), rate
+
+
+def _gains(
+    selected_gain: NDArray[np.int8], n_events: int, n_gains: int, n_pixels: int
+) -> NDArray[np.int8]:
+    """Return a copy, so that the answer is the caller's and the check cannot be overtaken."""
+    axes = ("n_events", "n_pixels")
+    gain = checks.array(
+        "selected_gain", selected_gain, np.int8, axes, n_events=n_events, n_pixels=n_pixels
+    ).copy()
+    checks.values_within("selected_gain", gain, 0, n_gains - 1)
+    return gain
+
+
+def _unusable(
+    unusable: NDArray[np.bool_] | None, n_events: int, n_pixels: int
+) -> NDArray[np.uint8]:
+    if unusable is None:
+        mask = np.zeros(n_pixels, np.bool_)
+    elif np.ndim(unusable) == 1:
+        mask = checks.array("unusable", unusable, np.bool_, ("n_pixels",), n_pixels=n_pixels)
+    else:
+        axes = ("n_events", "n_pixels")
+        mask = checks.array(
+            "unusable", unusable, np.bool_, axes, n_events=n_events, n_pixels=n_pixels
+        )
+    return np.broadcast_to(mask.view(np.uint8), (n_events, n_pixels))
+
+
+def _blank(n_events: int, n_pixels: int, gain: NDArray[np.int8]) -> Pulses:
+    shape = (n_events, n_pixels)
+    return Pulses(np.empty(shape, np.float32), np.empty(shape, np.float32), gain)

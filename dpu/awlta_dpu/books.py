@@ -1,0 +1,126 @@
+"""What a front-end keeps: its queue, its logs, and a workspace for each context it serves.
+
+Everything here is used by one thread, since the identity map of a workspace is not shared.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from awlta.config import Profile
+from awlta.errors import AwltaError, Fault, LeaseLost, NotFound, Refused
+from awlta.lineage import Workspace
+from awlta.lineage.activity import Activity, host, now, running_release
+from awlta.lineage.packages import recipe_packages
+from awlta.persistent import tables
+from awlta.persistent.records import ObjectRecord, rebuild
+from awlta.processing import JobRecord, JobState, WorkOrder
+from awlta.storage.intent import State
+
+from .logs import Logs
+from .queue import Queue
+
+RETRIES = 1
+"""How often an order is tried again after its runner was lost or the system failed."""
+
+_log = logging.getLogger("awlta.dpu")
+
+
+class Books:
+    """Queue, logs and workspaces of one front-end.
+
+    Parameters
+    ----------
+    profile : Profile
+        Names database, home and node; its dataserver must be a URL.
+
+    Raises
+    ------
+    ConfigError
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+        self.release = running_release(("awlta", *recipe_packages())).digest
+        self.queue = Queue(profile.home / "dpu.db")
+        self.logs = Logs(profile.home / "dpu-logs")
+        self._workspaces: dict[tuple[str, str, int], Workspace] = {}
+
+    def close(self) -> None:
+        """Close the queue and give the database connections back."""
+        for workspace in self._workspaces.values():
+            workspace.close()
+        self.queue.close()
+
+    def workspace(self, order: WorkOrder) -> Workspace:
+        """Return the workspace that reads and commits as the one who ordered."""
+        context = (order.user, order.project, order.level)
+        if context not in self._workspaces:
+            user, project, privileges = context
+            profile = replace(self.profile, user=user, project=project, privileges=privileges)
+            self._workspaces[context] = Workspace(profile)
+        return self._workspaces[context]
+
+    def is_archived(self, job: JobRecord) -> bool:
+        """Tell whether the attempt of a job has committed its product."""
+        lease = self.queue.lease(job.order_id)
+        if lease is None:
+            return False
+        i = tables.intent
+        statement = select(i.c.state).where(i.c.lease == lease.token)
+        with self.workspace(self.queue.order(job.order_id)).database.read() as connection:
+            return connection.execute(statement).scalar() == State.ARCHIVED.value
+
+    def attempt_failed(
+        self, job: JobRecord, error: AwltaError, activity: Activity | None = None
+    ) -> None:
+        """Record an attempt that gave no product: once more, if it may be the system's fault."""
+        may_pass = isinstance(error, Fault) and self.queue.n_lost(job.order_id) < RETRIES
+        if may_pass:
+            self.queue.lost(job.order_id)
+        self.end_attempt(job, error, JobState.QUEUED if may_pass else JobState.FAILED, activity)
+
+    def end_attempt(
+        self,
+        job: JobRecord,
+        error: AwltaError,
+        new: JobState,
+        activity: Activity | None = None,
+    ) -> None:
+        """Record the end of an attempt in the database, and move its job.
+
+        The intent becomes failed: the next attempt takes it over, with the same object_id.
+        """
+        self.logs.note(job.order_id, f"attempt {job.attempt} {error.code}: {error}")
+        order, lease = self.queue.order(job.order_id), self.queue.lease(job.order_id)
+        if lease is not None:
+            workspace = self.workspace(order)
+            activity = activity or self._told_by_the_log(job, order)
+            try:
+                subject = rebuild(ObjectRecord(lease.object_id, order.product.class_name))
+                with workspace.use():
+                    workspace.fail(subject, lease, activity)  # type: ignore[arg-type]
+            except (LeaseLost, Refused, NotFound) as known:
+                # Recorded before a restart, or taken over by somebody else meanwhile.
+                _log.warning("The end of %s is not recorded: %s", job.order_id, known)
+        self.queue.move(job.order_id, new, reason=str(error), code=error.code)
+
+    def _told_by_the_log(self, job: JobRecord, order: WorkOrder) -> Activity:
+        """Return the activity of an attempt whose runner can no longer tell."""
+        return Activity(
+            kind="make",
+            recipe=order.product.class_name,
+            recipe_version=order.recipe_version,
+            recipe_digest=order.recipe_digest,
+            host=job.runner.partition(":")[0] or host(),
+            instruction_set="",
+            operator=order.user,
+            started=job.started or job.submitted,
+            ended=now(),
+            outcome="failed",
+            order_id=order.order_id,
+            log=self.logs.read(order.order_id),
+        )

@@ -1,0 +1,70 @@
+"""Camera calibration: pedestals and gains from a pedestal run and a flat-field run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+
+from awlta.lineage import Calibration, Parameters, Selection, recipe
+from awlta.persistent import Attribute, Link, link, persistent
+
+from .constants import Constants
+from .events import EventKind
+from .pedestal_calibration import PedestalCalibration, read_pedestal
+from .raw_events import RawEvents
+from .science import flatfield
+
+
+class FlatFieldParameters(Parameters):
+    """How gains are measured (F-factor method) and for how long they hold."""
+
+    excess_noise: Attribute[float] = persistent(
+        "1 + (relative width of a single photo-electron)^2", default=1.1225, low=1
+    )
+    validity: Attribute[float] = persistent("time of validity", unit="h", default=12.0, low=0.1)
+
+
+class CameraCalibration(Calibration):
+    """Pedestals, gains and pixel times of one telescope."""
+
+    raw: Link[RawEvents] = link("flat-field events")
+    pedestal: Link[PedestalCalibration] = link(
+        "pedestals", valid_at="raw.start", same="raw.telescope"
+    )
+    parameters: Link[FlatFieldParameters] = link("excess noise, validity")
+    n_events: Attribute[int] = persistent("flashes used", init=False)
+    n_bad_pixels: Attribute[int] = persistent("pixels that cannot be calibrated", init=False)
+    median_gain: Attribute[float] = persistent(
+        "median conversion, high gain", unit="adc / p.e.", init=False
+    )
+
+    @recipe
+    def make(self) -> None:
+        """Measure the conversion to p.e. of each gain and pixel, and relative times."""
+        level = read_pedestal(self.pedestal.retrieve())
+        telescope = self.raw.telescope
+        found = flatfield.measure(
+            self.raw.counts(),
+            level,
+            excess_noise=self.parameters.excess_noise,
+            sampling_rate=telescope.camera.sampling_rate,
+        )
+        Constants(level.mean, found.dc_to_pe, found.time_offset, found.is_bad).write(
+            self.create(".h5")
+        )
+        self.n_events = found.n_events
+        self.n_bad_pixels = int(found.is_bad.sum())
+        self.median_gain = float(np.median(1 / found.dc_to_pe[0][~found.is_bad]))
+        self.timestamp_start = self.pedestal.timestamp_start
+        self.timestamp_end = self.raw.begin() + timedelta(hours=self.parameters.validity)
+
+    @classmethod
+    def targets(cls, wanted: Selection) -> list[CameraCalibration]:
+        """Return the calibration of every flat-field run that pedestals cover."""
+        raws = RawEvents.select(RawEvents.kind == EventKind.FLATFIELD).where(RawEvents.n_events > 1)
+        return [
+            cls.get_target(raw=raw, parameters=FlatFieldParameters())
+            for raw in raws
+            if PedestalCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
+        ]

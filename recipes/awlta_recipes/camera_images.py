@@ -1,0 +1,135 @@
+"""Camera images (DL1): charge and time of every pixel, from raw waveforms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from awlta import kernels
+from awlta.errors import BadInput
+from awlta.lineage import DataProduct, Parameters, Selection, recipe
+from awlta.persistent import Attribute, Link, OptionalLink, link, persistent
+
+from . import events
+from .camera_calibration import CameraCalibration
+from .constants import Constants
+from .events import CalibrationState, EventBlock
+from .raw_events import CALIBRATION_RUNS, RawEvents
+from .run_calibration import RunCalibration
+from .tables import TableWriter
+
+TABLE = "dl1/event/telescope/images"
+
+
+class ExtractionParameters(Parameters):
+    """How a waveform becomes a charge: gain selection and local-peak window."""
+
+    gain_threshold: Attribute[float] = persistent(
+        "raw high-gain sample above which the low gain is taken", unit="adc", default=4000.0
+    )
+    width: Attribute[int] = persistent("samples that are summed", default=7, low=1)
+    shift: Attribute[int] = persistent("samples of the window before the peak", default=3)
+
+
+class CameraImages(DataProduct):
+    """Calibrated images of one telescope and run (DL1)."""
+
+    raw: Link[RawEvents] = link("events the images come from")
+    calibration: OptionalLink[CameraCalibration] = link(
+        "pedestals and gains", valid_at="raw.start", same="raw.telescope"
+    )
+    run_calibration: OptionalLink[RunCalibration] = link(
+        "constants of the run itself, where no calibration covers it", default=None
+    )
+    parameters: Link[ExtractionParameters] = link("gain selection and window")
+    n_events: Attribute[int] = persistent("number of images", init=False)
+    n_bad_pixels: Attribute[int] = persistent("pixels without a charge", init=False)
+
+    @recipe
+    def make(self) -> None:
+        """Calibrate and integrate every waveform once, block by block."""
+        telescope, path = self.raw.telescope, self.raw.source.retrieve()
+        constants = self._constants()
+        bad = np.zeros(telescope.camera.n_pixels, bool) if constants is None else constants.is_bad
+        self.n_events, bad_pixels = 0, bad.copy()
+        n_pixels = telescope.camera.n_pixels
+        with TableWriter(self.create(".h5"), TABLE, row_type(n_pixels)) as table:
+            for block in events.iterate(path, telescope.tel_id):
+                pulses = self._extract(block, constants, bad)
+                rows = np.zeros(len(block), row_type(n_pixels))
+                rows["event_id"], rows["time"] = block.event_id, block.time
+                rows["image"], rows["peak_time"] = pulses.charge, pulses.peak_time
+                if constants is not None:
+                    rows["peak_time"] -= constants.time_offset
+                rows["selected_gain"] = pulses.selected_gain
+                table.append(rows)
+                self.n_events += len(block)
+                bad_pixels |= ~block.pixel_ok
+        self.n_bad_pixels = int(bad_pixels.sum())
+
+    def _constants(self) -> Constants | None:
+        chosen = self.calibration or self.run_calibration
+        if self.raw.state is CalibrationState.PE:
+            if chosen is not None:
+                raise BadInput(
+                    f"The events of run {self.raw.run} are in p.e. already",
+                    expected="no calibration: calibrating twice is refused",
+                    do="Give calibration=None",
+                )
+            return None
+        if chosen is None:
+            raise BadInput(
+                f"The events of run {self.raw.run} are raw counts",
+                expected="a calibration that covers them, or one of the run itself",
+                do="Make CameraCalibration or RunCalibration first",
+            )
+        return Constants.read(chosen.retrieve())
+
+    def _extract(
+        self, block: EventBlock, constants: Constants | None, bad: np.ndarray
+    ) -> kernels.Pulses:
+        window: dict[str, Any] = {
+            "width": self.parameters.width,
+            "shift": self.parameters.shift,
+            "sampling_rate": self.raw.telescope.camera.sampling_rate,
+            "unusable": bad | ~block.pixel_ok,
+        }
+        if constants is None:
+            return kernels.extract(block.waveforms.astype(np.float32, copy=False), **window)
+        threshold = self.parameters.gain_threshold
+        return kernels.extract_raw(
+            block.waveforms.astype(np.uint16, copy=False),
+            constants.pedestal,
+            constants.dc_to_pe,
+            threshold=threshold,
+            **window,
+        )
+
+    @classmethod
+    def targets(cls, wanted: Selection) -> list[CameraImages]:
+        """Return the images of a run, or of all runs, telescope by telescope."""
+        raws = RawEvents.select(~RawEvents.kind.in_(CALIBRATION_RUNS)).where(RawEvents.n_events > 0)
+        if wanted.get("run") is not None:
+            raws = raws.where(RawEvents.run == wanted.get("run"))
+        return [cls._target(raw) for raw in raws]
+
+    @classmethod
+    def _target(cls, raw: RawEvents) -> CameraImages:
+        covering = CameraCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
+        own = None if covering else RunCalibration.select(raw=raw).max("creation_date")
+        parameters = ExtractionParameters()
+        return cls.get_target(raw=raw, run_calibration=own, parameters=parameters)
+
+
+def row_type(n_pixels: int) -> np.dtype[Any]:
+    """Return the columns of the table of images: p.e., ns, and the gain taken."""
+    return np.dtype(
+        [
+            ("event_id", np.int64),
+            ("time", np.float64),
+            ("image", np.float32, (n_pixels,)),
+            ("peak_time", np.float32, (n_pixels,)),
+            ("selected_gain", np.int8, (n_pixels,)),
+        ]
+    )

@@ -1,0 +1,90 @@
+"""Telescopes and cameras, as the files of a run describe them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from awlta import kernels
+from awlta.errors import BadInput
+from awlta.persistent import Attribute, Link, Persistent, link, persistent
+
+from .events import CameraDescription, TelescopeDescription
+
+
+class Camera(Persistent, shared=True):
+    """A camera: pixels and readout."""
+
+    name: Attribute[str] = persistent("name of the type of camera")
+    n_pixels: Attribute[int] = persistent("number of pixels", low=1)
+    n_gains: Attribute[int] = persistent("gains that are read out", low=1, high=2)
+    n_samples: Attribute[int] = persistent("samples of a waveform", low=1)
+    sampling_rate: Attribute[float] = persistent("samples a nanosecond", unit="GHz")
+    pixel_shape: Attribute[str] = persistent("hexagonal, square or unknown")
+    pixel_x: Attribute[np.ndarray | None] = persistent("pixel centres along lon", unit="m")
+    pixel_y: Attribute[np.ndarray | None] = persistent("pixel centres along lat", unit="m")
+    pixel_area: Attribute[np.ndarray | None] = persistent("areas of the pixels", unit="m2")
+
+    @classmethod
+    def of(cls, camera: CameraDescription) -> Camera:
+        """Return the camera that a file describes."""
+        return cls(
+            name=camera.name,
+            n_pixels=camera.n_pixels,
+            n_gains=camera.n_gains,
+            n_samples=camera.n_samples,
+            sampling_rate=camera.sampling_rate,
+            pixel_shape=camera.pixel_shape,
+            pixel_x=camera.pixel_x,
+            pixel_y=camera.pixel_y,
+            pixel_area=camera.pixel_area,
+        )
+
+
+class Telescope(Persistent, shared=True):
+    """A telescope of an array, with its camera."""
+
+    tel_id: Attribute[int] = persistent("number within the array", low=0)
+    name: Attribute[str] = persistent("name")
+    x: Attribute[float] = persistent("position to the north", unit="m")
+    y: Attribute[float] = persistent("position to the west", unit="m")
+    z: Attribute[float] = persistent("position up", unit="m")
+    focal_length: Attribute[float] = persistent("effective focal length", unit="m")
+    mirror_area: Attribute[float] = persistent("area of the mirror", unit="m2")
+    camera: Link[Camera] = link("camera that it carries")
+
+    @classmethod
+    def of(cls, telescope: TelescopeDescription, camera: Camera) -> Telescope:
+        """Return the telescope that a file describes."""
+        return cls(
+            tel_id=telescope.tel_id,
+            name=telescope.name,
+            x=telescope.x,
+            y=telescope.y,
+            z=telescope.z,
+            focal_length=telescope.focal_length,
+            mirror_area=telescope.mirror_area,
+            camera=camera,
+        )
+
+
+def field_of_view(telescope: Telescope) -> kernels.CameraGeometry:
+    """Return the pixels of a telescope in degrees on the sky.
+
+    Raises
+    ------
+    BadInput
+        The camera has no geometry.
+    """
+    camera = telescope.camera
+    shape = camera.pixel_shape
+    if camera.pixel_x is None or camera.pixel_y is None or shape not in ("hexagonal", "square"):
+        raise BadInput(
+            f"Camera {camera.name} of {telescope.name} has no pixel positions",
+            expected="a file that carries its camera geometry",
+            do="Charges can be had without (CameraImages); image parameters cannot",
+        )
+    return kernels.CameraGeometry.from_positions(
+        np.degrees(camera.pixel_x / telescope.focal_length),
+        np.degrees(camera.pixel_y / telescope.focal_length),
+        "square" if shape == "square" else "hexagonal",
+    )

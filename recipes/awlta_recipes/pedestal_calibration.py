@@ -1,0 +1,73 @@
+"""Pedestals: level and noise of every pixel without light, from a pedestal run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from awlta.lineage import Calibration, Parameters, Selection, new_hdf5, recipe
+from awlta.persistent import Attribute, Link, link, persistent
+
+from .events import EventKind
+from .raw_events import RawEvents
+from .science import pedestal
+
+
+class PedestalParameters(Parameters):
+    """How pedestals are measured and for how long they hold."""
+
+    window: Attribute[int] = persistent("samples of a charge", default=7, low=1)
+    clip: Attribute[float] = persistent(
+        "robust standard deviations beyond which an event is left out", default=5.0, low=1
+    )
+    validity: Attribute[float] = persistent("time of validity", unit="h", default=12.0, low=0.1)
+
+
+class PedestalCalibration(Calibration):
+    """Pedestal and noise of each gain and pixel of one telescope."""
+
+    raw: Link[RawEvents] = link("pedestal events")
+    parameters: Link[PedestalParameters] = link("window, clipping, validity")
+    n_events: Attribute[int] = persistent("events used", init=False)
+    n_bad_pixels: Attribute[int] = persistent("pixels too noisy or too quiet", init=False)
+    median_noise: Attribute[float] = persistent(
+        "median noise of a sample, high gain", unit="adc", init=False
+    )
+
+    @recipe
+    def make(self) -> None:
+        """Measure pedestals and noise, and say which pixels are bad."""
+        found = pedestal.measure(
+            self.raw.counts(), window=self.parameters.window, clip=self.parameters.clip
+        )
+        write_arrays(self.create(".h5"), found)
+        self.n_events = self.raw.n_events
+        self.n_bad_pixels = int(found.is_bad.sum())
+        self.median_noise = float(np.median(found.std[0]))
+        self.timestamp_start = self.raw.begin()
+        self.timestamp_end = self.timestamp_start + timedelta(hours=self.parameters.validity)
+
+    @classmethod
+    def targets(cls, wanted: Selection) -> list[PedestalCalibration]:
+        """Return the pedestals of every pedestal run."""
+        raws = RawEvents.select(RawEvents.kind == EventKind.PEDESTAL).where(RawEvents.n_events > 1)
+        return [cls.get_target(raw=raw, parameters=PedestalParameters()) for raw in raws]
+
+
+def write_arrays(path: Path, value: Any) -> None:
+    """Write the fields of a dataclass of arrays and numbers into a new HDF5 file."""
+    with new_hdf5(path) as file:
+        for name, field in vars(value).items():
+            file[name] = field
+
+
+def read_pedestal(path: Path) -> pedestal.Pedestal:
+    """Return the pedestals that :func:`write_arrays` wrote."""
+    # h5py takes a tenth of a second, and only those who read need it
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return pedestal.Pedestal(**{name: field[()] for name, field in file.items()})

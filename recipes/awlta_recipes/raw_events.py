@@ -1,0 +1,80 @@
+"""Raw events (DL0) of one telescope and run: which of them can be used, and why not the others."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awlta.errors import BadInput
+from awlta.lineage import DataProduct, Selection, recipe
+from awlta.persistent import Attribute, Link, link, persistent
+
+from . import events
+from .events import CalibrationState, EventKind
+from .instrument import Telescope
+from .raw_file import RawFile
+
+_log = logging.getLogger(__name__)
+
+CALIBRATION_RUNS = (EventKind.PEDESTAL, EventKind.FLATFIELD)
+
+
+class RawEvents(DataProduct):
+    """Events of one telescope in one raw file, counted and checked (DL0)."""
+
+    source: Link[RawFile] = link("file that holds the events")
+    telescope: Link[Telescope] = link("telescope that recorded them")
+    run: Attribute[int] = persistent("run number", init=False)
+    kind: Attribute[EventKind] = persistent("what the run was taken for", init=False)
+    state: Attribute[CalibrationState] = persistent("what the samples are", init=False)
+    start: Attribute[datetime | None] = persistent("start of the run", init=False)
+    stop: Attribute[datetime | None] = persistent("end of the run", init=False)
+    n_events: Attribute[int] = persistent("events that can be used", init=False)
+    n_flagged: Attribute[int] = persistent("events left out, each with a reason", init=False)
+
+    @recipe
+    def make(self) -> None:
+        """Read every event once; what cannot be used is listed with its reason."""
+        path = self.source.retrieve()
+        self.n_events = 0
+        flagged: list[dict[str, Any]] = []
+        for block in events.iterate(path, self.telescope.tel_id):
+            self.n_events += len(block)
+            flagged += [{"event_id": f.event_id, "reason": f.reason} for f in block.flagged]
+        self.n_flagged = len(flagged)
+        if flagged:
+            self.create(".json", role="flagged").write_text(json.dumps(flagged, indent=1))
+            _log.warning("%d events cannot be used, first: %s", len(flagged), flagged[0]["reason"])
+        self.run, self.kind = self.source.run, self.source.kind
+        self.state = self.source.state
+        self.start, self.stop = self.source.start, self.source.stop
+
+    def counts(self) -> Iterator[NDArray[np.uint16]]:
+        """Yield raw waveforms: uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts."""
+        for block in events.iterate(self.source.retrieve(), self.telescope.tel_id):
+            yield block.waveforms.astype(np.uint16, copy=False)
+
+    def begin(self) -> datetime:
+        """Return the start of the run; raise BadInput where the file does not tell it."""
+        if self.start is None:
+            raise BadInput(
+                f"Run {self.run} does not tell when it was taken",
+                expected="a start time, since a calibration is valid from a time on",
+                do="Deliver the run with its time",
+            )
+        return self.start
+
+    @classmethod
+    def targets(cls, wanted: Selection) -> list[RawEvents]:
+        """Return the raw events of a run, and of all calibration runs, telescope by telescope."""
+        run = wanted.get("run")
+        files = RawFile.select_all().order_by("run")
+        if run is not None:
+            files = files.where(RawFile.kind.in_(CALIBRATION_RUNS) | (RawFile.run == run))
+        return [cls.get_target(source=f, telescope=t) for f in files for t in f.telescopes]

@@ -1,0 +1,89 @@
+"""Raw files (DL0): the bytes as they were delivered, and what they say of their run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from awlta.archive import Ingested, sip
+from awlta.lineage import block
+from awlta.persistent import Attribute, Links, OptionalLink, link, persistent, reference
+
+from . import events
+from .events import CalibrationState, EventKind
+from .instrument import Camera, Telescope
+from .simulated_run import SimulatedRun
+
+_ENDINGS = {"simtel": ".simtel", "zfits": ".fits.fz", "awlta-hdf5": ".h5"}
+_MEDIA = {"zfits": "application/fits", "awlta-hdf5": "application/x-hdf5"}
+
+
+class RawFile(Ingested):
+    """A raw event file of one run, with the events of one telescope or several (DL0)."""
+
+    run: Attribute[int] = persistent("run number")
+    kind: Attribute[EventKind] = persistent("what the run was taken for")
+    state: Attribute[CalibrationState] = persistent("what the samples are")
+    file_format: Attribute[str] = persistent("simtel, zfits or awlta-hdf5")
+    start: Attribute[datetime | None] = persistent("start of the run, None if not told")
+    stop: Attribute[datetime | None] = persistent("end of the run, None if not told")
+    n_events: Attribute[int] = persistent("array events in the file")
+    alt: Attribute[float | None] = persistent("altitude of the pointing", unit="deg")
+    az: Attribute[float | None] = persistent("azimuth of the pointing", unit="deg")
+    ra: Attribute[float | None] = persistent("right ascension of the pointing", unit="deg")
+    dec: Attribute[float | None] = persistent("declination of the pointing", unit="deg")
+    target_ra: Attribute[float | None] = persistent("right ascension of the target", unit="deg")
+    target_dec: Attribute[float | None] = persistent("declination of the target", unit="deg")
+    origin: Attribute[str] = persistent("who wrote it, as it says itself", default="")
+    telescopes: Links[Telescope] = reference("telescopes with events in the file", default=())
+    simulation: OptionalLink[SimulatedRun] = link("simulated run it comes from", default=None)
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Tell by its bytes whether a file is a raw event file."""
+        return events.identify(path) is not None
+
+    @classmethod
+    def from_file(cls, path: Path) -> RawFile:
+        """Return what a file says of itself; the whole file is checked."""
+        header = events.read_header(path)
+        cameras = {t.camera.name: Camera.of(t.camera) for t in header.telescopes}
+        record = block.read_block(path) or {}
+        made = SimulatedRun.select(object_id=record["object_id"]).first() if record else None
+        facts = header.facts
+        return cls(
+            original_name=path.name,
+            run=header.run,
+            kind=header.event_kind,
+            state=header.calibration_state,
+            file_format=header.format,
+            start=header.start,
+            stop=header.stop,
+            n_events=header.n_events,
+            alt=header.pointing.alt,
+            az=header.pointing.az,
+            ra=header.pointing.ra,
+            dec=header.pointing.dec,
+            target_ra=_number(facts.get("source_ra")),
+            target_dec=_number(facts.get("source_dec")),
+            origin=str(facts.get("origin", "")),
+            telescopes=[Telescope.of(t, cameras[t.camera.name]) for t in header.telescopes],
+            simulation=made,
+        )
+
+    def format(self) -> tuple[str, str, str]:
+        """Return format name, media type and ending of the file."""
+        ending = _ENDINGS[self.file_format]
+        if self.file_format == "simtel":
+            ending += "".join(s for s in (".gz", ".zst") if self.original_name.endswith(s))
+        return self.file_format, _MEDIA.get(self.file_format, "application/octet-stream"), ending
+
+    def process(self) -> tuple[sip.ProcessKind, str]:
+        """Return what sort of process wrote the file, and its name."""
+        if self.simulation is not None or self.file_format == "simtel":
+            return sip.ProcessKind.SIMULATION, self.origin or "sim_telarray"
+        return sip.ProcessKind.OBSERVATION, self.origin or "data acquisition"
+
+
+def _number(fact: str | int | float | None) -> float | None:
+    return None if fact is None else float(fact)

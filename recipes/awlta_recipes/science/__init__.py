@@ -1,0 +1,42 @@
+"""Calibration, reconstruction and maps: arrays in, arrays out."""
+
+from . import flatfield, pedestal
+from .coordinates import (
+    from_offsets,
+    ground_positions,
+    separation,
+    tilted_positions,
+    to_offsets,
+)
+from .drawing import draw
+from .flatfield import FlatField
+from .pedestal import Pedestal
+from .significance import excess, li_ma
+from .skymap import Events, MapGeometry, OnOff, Region, SkyMap, peak_position, reflected, ring_map
+from .stereo import SHOWER, ImageCuts, reconstruct
+
+__all__ = [
+    "SHOWER",
+    "Events",
+    "FlatField",
+    "ImageCuts",
+    "MapGeometry",
+    "OnOff",
+    "Pedestal",
+    "Region",
+    "SkyMap",
+    "draw",
+    "excess",
+    "flatfield",
+    "from_offsets",
+    "ground_positions",
+    "li_ma",
+    "peak_position",
+    "pedestal",
+    "reconstruct",
+    "reflected",
+    "ring_map",
+    "separation",
+    "tilted_positions",
+    "to_offsets",
+]

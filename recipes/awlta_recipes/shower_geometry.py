@@ -1,0 +1,110 @@
+"""Shower geometry (DL2): direction and core of each shower, from two telescopes and more."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib import recfunctions
+
+from awlta.errors import BadInput
+from awlta.lineage import DataProduct, Parameters, Selection, recipe
+from awlta.persistent import Attribute, Link, Links, link, persistent
+
+from .image_parameters import TABLE as IMAGES
+from .image_parameters import ImageParameters
+from .raw_file import RawFile
+from .science import stereo
+from .science.coordinates import from_offsets, tilted_positions
+from .tables import TableWriter, read_table
+
+TABLE = "dl2/event/subarray/geometry/HillasReconstructor"
+
+
+class StereoParameters(Parameters):
+    """Which images are used."""
+
+    min_intensity: Attribute[float] = persistent("least light", unit="p.e.", default=50.0, low=0)
+    min_pixels: Attribute[int] = persistent("least number of pixels", default=4, low=1)
+    max_leakage: Attribute[float] = persistent(
+        "light in the outermost pixels, as a fraction", default=0.2, low=0, high=1
+    )
+
+
+class ShowerGeometry(DataProduct):
+    """Directions and cores of the showers of one run (DL2)."""
+
+    images: Links[ImageParameters] = link("image parameters of all telescopes of the run")
+    parameters: Link[StereoParameters] = link("cuts on images")
+    run: Attribute[int] = persistent("run number", init=False)
+    n_events: Attribute[int] = persistent("array events", init=False)
+    n_reconstructed: Attribute[int] = persistent("showers with a direction", init=False)
+
+    @recipe
+    def make(self) -> None:
+        """Cross the axes of the images of each shower."""
+        source: RawFile = self.images[0].images.raw.source
+        tables = {}
+        for part in self.images:
+            rows = read_table(part.retrieve(), IMAGES)
+            tables[part.images.raw.telescope.tel_id] = _named_for_stereo(rows)
+        found = stereo.reconstruct(tables, self._positions(source), self._cuts())
+        ra, dec = _sky(found, source)
+        rows = recfunctions.append_fields(found, ("ra", "dec"), (ra, dec), usemask=False)
+        with TableWriter(self.create(".h5"), TABLE, rows.dtype) as table:
+            table.append(rows)
+        self.run = source.run
+        self.n_events, self.n_reconstructed = len(rows), int(rows["is_valid"].sum())
+
+    def _cuts(self) -> stereo.ImageCuts:
+        return stereo.ImageCuts(**self.parameters.values())
+
+    def _positions(self, source: RawFile) -> dict[int, tuple[float, float]]:
+        if source.alt is None or source.az is None:
+            raise BadInput(
+                f"Run {source.run} does not tell where the telescopes pointed",
+                expected="altitude and azimuth in the raw file",
+                do="Image parameters can be had without; directions cannot",
+            )
+        telescopes = [part.images.raw.telescope for part in self.images]
+        lon, lat = tilted_positions(
+            [t.x for t in telescopes],
+            [t.y for t in telescopes],
+            [t.z for t in telescopes],
+            source.alt,
+            source.az,
+            is_equatorial=source.ra is not None,
+        )
+        ids = [t.tel_id for t in telescopes]
+        return {t: (float(x), float(y)) for t, x, y in zip(ids, lon, lat, strict=True)}
+
+    @classmethod
+    def targets(cls, wanted: Selection) -> list[ShowerGeometry]:
+        """Return one for each run that two telescopes and more have image parameters of."""
+        by_file: dict[str, list[ImageParameters]] = {}
+        for part in wanted.of(ImageParameters):
+            source = part.images.raw.source
+            if source.alt is not None:
+                by_file.setdefault(source.object_id, []).append(part)
+        return [
+            cls.get_target(images=_ordered(parts), parameters=StereoParameters())
+            for parts in by_file.values()
+            if len(parts) > 1
+        ]
+
+
+def _ordered(parts: list[ImageParameters]) -> list[ImageParameters]:
+    return sorted(parts, key=lambda p: p.images.raw.telescope.tel_id)
+
+
+def _named_for_stereo(rows: np.ndarray) -> np.ndarray:
+    """Keep what the reconstruction asks for, by its names; images without light are left out."""
+    names = {"x": "fov_lon", "y": "fov_lat", "leakage_intensity_width_1": "leakage"}
+    kept = rows[np.isfinite(rows["intensity"]) & (rows["intensity"] > 0)]
+    return np.asarray(recfunctions.rename_fields(kept, names))
+
+
+def _sky(found: np.ndarray, source: RawFile) -> tuple[np.ndarray, np.ndarray]:
+    """Return right ascension and declination in deg, NaN where the pointing has none."""
+    if source.ra is None or source.dec is None:
+        nothing = np.full(len(found), np.nan)
+        return nothing, nothing
+    return from_offsets(found["fov_lon"], found["fov_lat"], source.ra, source.dec)

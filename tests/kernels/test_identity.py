@@ -1,0 +1,73 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import awlta.kernels
+from awlta.errors import BadValue
+from awlta.kernels import flags, identity, instruction_set, source_digest
+
+PACKAGE = Path(awlta.kernels.__file__).parent
+
+
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """The sources in a place of their own, where they may be changed."""
+    for path in PACKAGE.glob("*.p*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(identity, "__file__", str(tmp_path / "identity.py"))
+    return tmp_path
+
+
+def test_the_digest_is_of_the_stages_and_not_of_their_order():
+    assert source_digest("gain", "clean") == source_digest("clean", "gain", "gain")
+    assert source_digest("gain") != source_digest("clean")
+    assert source_digest() == source_digest(*flags.STAGES)
+    assert re.fullmatch("[0-9a-f]{64}", source_digest())
+
+
+def test_a_changed_source_changes_the_digest_of_the_stages_it_serves(copy):
+    before = {stage: source_digest(stage) for stage in flags.STAGES}
+    with open(copy / "_islands.pxd", "a") as source:
+        source.write("\n")
+    changed = {stage for stage in flags.STAGES if source_digest(stage) != before[stage]}
+    assert changed == {"clean", "parameters"}
+
+
+def test_other_flags_are_other_kernels(monkeypatch):
+    before = source_digest()
+    monkeypatch.setattr(identity, "COMPILE_ARGS", (*flags.COMPILE_ARGS, "-march=x86-64-v3"))
+    assert source_digest() != before
+    assert instruction_set().endswith("x86-64-v3")
+
+
+def test_a_stage_that_does_not_exist_is_refused():
+    with pytest.raises(BadValue, match="'clear'"):
+        source_digest("clear")
+
+
+def test_every_stage_names_the_headers_that_it_uses():
+    for stage, files in flags.STAGES.items():
+        used = set(re.findall(r"awlta\.kernels\.(\w+) cimport", (PACKAGE / files[0]).read_text()))
+        assert {f"{name}.pxd" for name in used} == {f for f in files if f.endswith(".pxd")}, stage
+
+
+def test_every_compiled_source_is_a_stage():
+    sources = {path.name for path in PACKAGE.glob("*.pyx")}
+    assert sources == {files[0] for files in flags.STAGES.values()}
+
+
+def test_the_flags_keep_the_order_of_sums():
+    assert not {"-ffast-math", "-Ofast", "-funsafe-math-optimizations"} & set(flags.COMPILE_ARGS)
+    assert "-ffp-contract=off" in flags.COMPILE_ARGS
+
+
+def test_the_kernels_are_imported_without_heavy_libraries():
+    program = "import sys, awlta.kernels; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "awlta.kernels._parameters" in loaded
+    assert not {"scipy", "astropy", "sqlalchemy", "h5py", "numba"} & set(loaded)
