@@ -36,7 +36,7 @@ from .sip_model import (
     RelationKind,
     Sip,
 )
-from .sip_parse import Unreadable, parse, place
+from .sip_parse import Unreadable, line_of, parse, place
 from .sip_rules import content_faults
 from .sip_schema import schema_faults
 from .sip_xml import from_tree, to_tree
@@ -160,7 +160,7 @@ def _examine(document: bytes) -> tuple[etree._Element | None, list[DocumentFault
         return None, [DocumentFault(unreadable.message, unreadable.line)]
     found = chain(schema_faults(root, MAX_FAULTS), content_faults(root))
     told = list(islice(found, MAX_FAULTS + 1))
-    faults = [DocumentFault(m, e.sourceline, place(e)) for e, m in told[:MAX_FAULTS]]
+    faults = [DocumentFault(m, line_of(e), place(e)) for e, m in told[:MAX_FAULTS]]
     faults.sort(key=lambda fault: fault.line or 0)
     if len(told) > MAX_FAULTS:
         faults.append(DocumentFault("more faults follow; mend these first", path="/sip"))

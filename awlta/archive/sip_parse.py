@@ -7,6 +7,8 @@ tire the programs that look at the tree afterwards.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from lxml import etree
 
 from .sip_xml import NS
@@ -70,26 +72,32 @@ def parse(document: bytes) -> etree._Element:
 
 
 def _refuse_strangers(root: etree._Element, document: bytes) -> None:
-    prologue = root.getroottree().docinfo
-    if prologue.encoding.upper() != "UTF-8":
+    prologue: Any = root.getroottree().docinfo  # lxml-stubs lack doctype
+    if (prologue.encoding or "").upper() != "UTF-8":
         raise Unreadable(f"the encoding is declared as {prologue.encoding}, not UTF-8", 1)
-    if prologue.internalDTD is not None:
+    if prologue.doctype:
         line = document.partition(b"<!DOCTYPE")[0].count(b"\n") + 1
         raise Unreadable("a document type (DOCTYPE) is not taken; remove it", line)
     if root.tag != NS + "sip":
-        raise Unreadable(f"the root is {root.tag[:60]}, not {NS}sip", root.sourceline)
+        raise Unreadable(f"the root is {root.tag[:60]}, not {NS}sip", line_of(root))
     if (number := n_elements(root)) > MAX_ELEMENTS:
         raise Unreadable(f"{number} elements, {MAX_ELEMENTS} are taken at most")
-    for element in _CROWDED(root):
+    for element in cast(list[etree._Element], _CROWDED(root)):
         n_attributes = len(element.attrib)
         raise Unreadable(
-            f"{n_attributes} attributes, {MAX_ATTRIBUTES} are taken at most", element.sourceline
+            f"{n_attributes} attributes, {MAX_ATTRIBUTES} are taken at most", line_of(element)
         )
 
 
 def n_elements(root: etree._Element) -> int:
     """Return the number of elements of a tree."""
-    return int(_N_ELEMENTS(root))
+    return int(cast(float, _N_ELEMENTS(root)))
+
+
+def line_of(element: etree._Element) -> int:
+    """Return the line on which the start tag of an element ends."""
+    # lxml-stubs give sourceline no type.
+    return cast(int, element.sourceline)
 
 
 def place(element: etree._Element) -> str:

@@ -16,6 +16,7 @@ from math import isinf
 from lxml import etree
 
 from .sip_model import Identifier
+from .sip_parse import line_of
 from .sip_xml import NS, is_external
 
 HOUSE = "awlta"
@@ -112,7 +113,7 @@ def _repeated_names(telling: Telling) -> Found:
                 continue
             if name in first:
                 yield member, f"the name {name!r} stands on line {first[name]} already"
-            first.setdefault(name, member.sourceline)
+            first.setdefault(name, line_of(member))
 
 
 def _repeated_identifiers(telling: Telling) -> Found:
@@ -120,13 +121,14 @@ def _repeated_identifiers(telling: Telling) -> Found:
     for element, key in telling.named_by("identifier"):
         if key in first:
             yield element, f"{key} is described on line {first[key]} already"
-        first.setdefault(key, element.sourceline)
+        first.setdefault(key, line_of(element))
 
 
 def _malformed_object_ids(telling: Telling) -> Found:
     for element, key in telling.named_by("identifier", "input", "relation"):
         # The schema speaks of the product's own; a process of ours is no object.
-        if element.getparent().tag in (NS + "product", NS + "process"):
+        parent = element.getparent()
+        if parent is not None and parent.tag in (NS + "product", NS + "process"):
             continue
         if key.source == HOUSE and not _UUID.fullmatch(key.value):
             yield element, f"{key} is no object_id: a UUID in lower case with hyphens, 8-4-4-4-12"
@@ -149,17 +151,17 @@ def _unknown_products(telling: Telling) -> Found:
         if described is None and not is_external(element):
             yield element, f"the product {key} is neither a relatedProduct nor declared external"
         elif described is not None and is_external(element):
-            line = described.sourceline
+            line = line_of(described)
             yield element, f"the product {key} is declared external, but described on line {line}"
 
 
 def _repeated_inputs(telling: Telling) -> Found:
-    first: dict[tuple[etree._Element, Identifier, str], int] = {}
+    first: dict[tuple[etree._Element | None, Identifier, str], int] = {}
     for element, key in telling.named_by("input"):
         use = element.getparent(), key, element.get("role", "")
         if use in first:
             yield element, f"{key} is an input in the same role on line {first[use]} already"
-        first.setdefault(use, element.sourceline)
+        first.setdefault(use, line_of(element))
 
 
 def _circles_of_making(telling: Telling) -> Found:
@@ -186,17 +188,18 @@ def _circles_of_superseding(telling: Telling) -> Found:
 
 def _incomplete_processes(telling: Telling) -> Found:
     for process in telling.named["process"]:
-        end = process.find(NS + "end")
-        start_time, end_time = _time(process.find(NS + "start")), _time(end)
-        if start_time and end_time and end_time < start_time:
-            yield end, f"the end {end.text.strip()} comes before the start {start_time:%FT%TZ}"
+        start, end = process.find(NS + "start"), process.find(NS + "end")
+        if start is not None and end is not None:
+            started, ended = _time(start), _time(end)
+            if started and ended and ended < started:
+                yield end, f"the end {_text(end)} comes before the start {_text(start)}"
         if process.get("kind") in _VERSIONED and process.find(NS + "version") is None:
             yield process, f"a {process.get('kind')} must name the version of its software"
 
 
 def _overflowing_numbers(telling: Telling) -> Found:
     for element in telling.named["real"]:
-        text = (element.text or "").strip()
+        text = _text(element)
         try:
             number = float(text)
         except ValueError:
@@ -248,8 +251,12 @@ def _as_process(key: Identifier) -> Identifier:
     return Identifier("process\n" + key.source, key.value)
 
 
-def _time(element: etree._Element | None) -> datetime | None:
-    text = "" if element is None else (element.text or "").strip()
+def _text(element: etree._Element) -> str:
+    return (element.text or "").strip()
+
+
+def _time(element: etree._Element) -> datetime | None:
+    text = _text(element)
     if not text.endswith("Z"):
         return None
     try:

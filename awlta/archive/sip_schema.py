@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from itertools import islice
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from lxml import etree
 
@@ -55,7 +55,7 @@ def schema_faults(root: etree._Element, most: int) -> list[tuple[etree._Element,
     with _ONE_AT_A_TIME:
         if schema.validate(root):
             return []
-        log = list(islice(schema.error_log, most))
+        log = list(islice(cast(Iterable[Any], schema.error_log), most))
     found: dict[tuple[etree._Element, str], None] = {}
     if n_elements(root) <= MAX_EXPLAINED:
         with suppress(*_EXPLAINER_FAILS):
@@ -63,7 +63,7 @@ def schema_faults(root: etree._Element, most: int) -> list[tuple[etree._Element,
                 found[fault] = None
     places = {element for element, _ in found}
     for entry in log:
-        element = root.getroottree().xpath(entry.path)[0]
+        (element,) = cast(list[etree._Element], root.getroottree().xpath(entry.path))
         if element not in places:
             found[element, _plain(entry.message)] = None
     return list(found)
@@ -110,20 +110,23 @@ def _types() -> _Types:
     extension = f".//{_XS}extension"
     complex_types = schema.findall(_XS + "complexType")
     for kind in sorted(complex_types, key=lambda kind: kind.find(extension) is not None):
-        name = kind.get("name")
         children = list(kind.iter(_XS + "element"))
-        own = {e.get("name"): e.get("type") for e in children}
-        own |= {"@" + a.get("name"): a.get("type") for a in kind.iter(_XS + "attribute")}
+        own = {_name(e): e.get("type", "") for e in children}
+        own |= {"@" + _name(a): a.get("type", "") for a in kind.iter(_XS + "attribute")}
         if (extends := kind.find(extension)) is not None:
-            base = extends.get("base")
+            base = extends.get("base", "")
             own = {"text()": base} | types.members.get(base, {}) | own
-        types.members[name] = own
+        types.members[_name(kind)] = own
         if kind.find(_XS + "sequence") is not None:
-            types.required[name] = [e.get("name") for e in children if not e.get("minOccurs")]
+            types.required[_name(kind)] = [_name(e) for e in children if not e.get("minOccurs")]
     for kind in schema.iterfind(_XS + "simpleType"):
-        meaning = kind.findtext(f".//{_XS}documentation")
-        types.meanings[kind.get("name")] = " ".join(meaning.split())
+        meaning = kind.findtext(f".//{_XS}documentation", "")
+        types.meanings[_name(kind)] = " ".join(meaning.split())
     return types
+
+
+def _name(declaration: etree._Element) -> str:
+    return declaration.get("name", "")
 
 
 def _kind(element: etree._Element) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lxml import etree
 
@@ -36,6 +36,8 @@ NAMESPACE = "urn:awlta:sip:1.0"
 NS = f"{{{NAMESPACE}}}"
 """Prefix of every element name of a SIP in lxml's notation."""
 
+# lxml-stubs allow no None, which stands for the namespace without prefix.
+_NSMAP: Any = {None: NAMESPACE}
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 T = TypeVar("T")
@@ -50,7 +52,7 @@ def to_tree(sip: Sip) -> etree._Element:
         If a text holds a character that XML cannot hold, a time does not say its zone, or a
         value is of a type that has no element.
     """
-    root = etree.Element(NS + "sip", {"version": _text(sip.version)}, nsmap={None: NAMESPACE})
+    root = etree.Element(NS + "sip", {"version": _text(sip.version)}, nsmap=_NSMAP)
     header = _add(root, "header")
     _add(header, "generator", name=sip.generator.name, version=sip.generator.version)
     _add(header, "created", _instant(sip.created))
@@ -69,14 +71,14 @@ def from_tree(root: etree._Element) -> Sip:
     header = _parts(parts["header"])
     generator, project = header["generator"], header["project"]
     return Sip(
-        generator=Generator(generator.get("name"), generator.get("version")),
-        created=_read_instant(header["created"].text),
-        project=Project(project.get("name"), _read_text(_parts(project), "description")),
-        submitter=header["submitter"].text,
+        generator=Generator(generator.get("name", ""), generator.get("version", "")),
+        created=_read_instant(_read_text(header, "created")),
+        project=Project(project.get("name", ""), _read_text(_parts(project), "description")),
+        submitter=_read_text(header, "submitter"),
         product=_read_product(parts["product"]),
         processes=_read_all(parts, "processes", _read_process),
         related_products=_read_all(parts, "relatedProducts", _read_related),
-        version=root.get("version"),
+        version=root.get("version", ""),
     )
 
 
@@ -104,12 +106,12 @@ def _read_product(element: etree._Element) -> ProductDescription:
     embargo = access.get("embargo")
     return ProductDescription(
         identifier=_read_identifier(parts["identifier"]),
-        class_name=element.get("class"),
-        level=element.get("level"),
+        class_name=element.get("class", ""),
+        level=element.get("level", ""),
         category=element.get("category", ""),
         process=_read_identifier(parts["generatedBy"]),
         access=AccessRights(
-            level=int(access.get("level")),
+            level=int(access.get("level", "")),
             embargo=date.fromisoformat(embargo.strip()) if embargo else None,
             licence=access.get("licence", ""),
         ),
@@ -138,13 +140,13 @@ def _read_file(element: etree._Element) -> FileDescription:
     parts = _parts(element)
     file_format = parts["format"]
     return FileDescription(
-        name=element.get("name"),
-        size=int(parts["size"].text),
-        sha256=parts["sha256"].text,
-        adler32=parts["adler32"].text,
+        name=element.get("name", ""),
+        size=int(_read_text(parts, "size")),
+        sha256=_read_text(parts, "sha256"),
+        adler32=_read_text(parts, "adler32"),
         md5=_read_text(parts, "md5"),
-        media_type=file_format.get("mediaType"),
-        format_name=file_format.get("name"),
+        media_type=file_format.get("mediaType", ""),
+        format_name=file_format.get("name", ""),
         format_version=file_format.get("version", ""),
     )
 
@@ -166,12 +168,12 @@ def _read_process(element: etree._Element) -> ProcessDescription:
     start, end = _read_text(parts, "start"), _read_text(parts, "end")
     return ProcessDescription(
         identifier=_read_identifier(parts["identifier"]),
-        kind=ProcessKind(element.get("kind")),
-        name=parts["name"].text,
+        kind=ProcessKind(element.get("kind", "")),
+        name=_read_text(parts, "name"),
         version=_read_text(parts, "version"),
         start=_read_instant(start) if start else None,
         end=_read_instant(end) if end else None,
-        telescopes=_read_all(parts, "telescopes", lambda t: str(t.get("name"))),
+        telescopes=_read_all(parts, "telescopes", lambda t: t.get("name", "")),
         parameters=_read_all(parts, "parameters", _read_value),
         inputs=_read_all(parts, "inputs", _read_input),
     )
@@ -216,7 +218,7 @@ def _add_relation(relations: etree._Element, relation: Relation) -> None:
 
 
 def _read_relation(element: etree._Element) -> Relation:
-    kind = RelationKind(element.get("kind"))
+    kind = RelationKind(element.get("kind", ""))
     return Relation(kind, _read_identifier(element), is_external(element))
 
 
@@ -230,7 +232,7 @@ def _add_identifier(parent: etree._Element, name: str, identifier: Identifier) -
 
 
 def _read_identifier(element: etree._Element) -> Identifier:
-    return Identifier(element.get("source"), element.get("value"))
+    return Identifier(element.get("source", ""), element.get("value", ""))
 
 
 def _add_value(values: etree._Element, named: NamedValue) -> None:
@@ -257,7 +259,7 @@ def _add_value(values: etree._Element, named: NamedValue) -> None:
 
 def _read_value(element: etree._Element) -> NamedValue:
     value = _READERS[element.tag](element.text or "")
-    return NamedValue(element.get("name"), value, element.get("unit", ""))
+    return NamedValue(element.get("name", ""), value, element.get("unit", ""))
 
 
 def _add(

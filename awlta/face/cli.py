@@ -1,5 +1,48 @@
-"""tmp"""
+"""The command ``awlta``: parse, do, and turn errors into words and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
 import sys
-def main():
-    from awlta.services import find_service
-    return find_service(sys.argv[2])(sys.argv[3:])
+from argparse import Namespace
+from collections.abc import Sequence
+from importlib import import_module
+
+from ..errors import AwltaError, UserError
+from .arguments import VERBS, parser
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0 well, 1 fault of the system, 2 mistake of the call."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["serve"] and len(words) > 1 and not words[1].startswith("-"):
+        # a service has arguments of its own, which argparse would take for ours
+        call = Namespace(verb="serve", service=words[1], arguments=words[2:], json=False)
+    else:
+        call = parser().parse_args(words)
+    as_json = getattr(call, "json", False)
+    if getattr(call, "home", None) is not None:
+        os.environ["AWLTA_HOME"] = str(call.home)
+    try:
+        module = import_module(f".{VERBS[call.verb][1]}", __package__)
+        code: int = getattr(module, call.verb)(call)
+        return code
+    except AwltaError as error:
+        _tell(error, as_json)
+        return 2 if isinstance(error, UserError) else 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _tell(error: AwltaError, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"error": error.to_json()}))
+    else:
+        print(f"awlta: {error}", file=sys.stderr)

@@ -87,6 +87,8 @@ def bring_up_to_date(
         on_step(cls, len(missing))
         outcomes = make(missing) if missing else []
         refused = tuple((p, e) for p, e in zip(missing, outcomes, strict=True) if e is not None)
+        if not all(t.is_made() for t in missing):
+            selection.refresh(cls)
         failed = {id(p) for p, _ in refused}
         steps.append(
             Step(

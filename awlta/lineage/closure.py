@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import CTE, select
 
-from ..persistent import tables
+from ..persistent import Persistent, tables
 from ..persistent.session import CHUNK, Session
+from ..persistent.watches import watches
 
 
 def closure(keys: Sequence[int], *, down: bool, inputs_only: bool = True) -> CTE:
@@ -33,6 +34,8 @@ def closure(keys: Sequence[int], *, down: bool, inputs_only: bool = True) -> CTE
 
 def related(session: Session, keys: Sequence[int], *, down: bool) -> list[tuple[int, str]]:
     """Return (key, class name) of ancestors or descendants in the read scope, oldest first."""
+    if watches:
+        watches[-1].query(Persistent)
     found = closure(keys, down=down)
     p = tables.product
     statement = (

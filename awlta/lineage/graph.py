@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import numpy as np
+from sqlalchemy import select
 
 from ..errors import NotMade
 from ..persistent import Persistent, tables
@@ -95,7 +96,8 @@ def title(obj: Persistent) -> str:
             shown += 1
         if shown == 3:
             break
-    return f"{' '.join(parts)} [{obj.object_id[-12:]}]"
+    line = f"{' '.join(parts)} [{obj.object_id[-12:]}]"
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 def _plain_attributes(obj: Persistent) -> dict[str, Any]:
@@ -151,7 +153,9 @@ def read_graph(session: Session, product: Any, kind: type[G]) -> G:
 
 def _classes(session: Session, keys: list[int]) -> list[tuple[int, str]]:
     p = tables.product
-    return [(r.id, r.class_name) for r in rows_of(session, p, p.c.id, keys)]
+    statement = select(p.c.id, p.c.class_name).where(p.c.id.in_(keys), session.context.scope(p))
+    with session.database.read() as connection:
+        return [(key, name) for key, name in connection.execute(statement)]
 
 
 def _activity(row: Any, objects: dict[int, Persistent]) -> dict[str, Any]:

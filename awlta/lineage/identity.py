@@ -1,27 +1,33 @@
 """Recipe identity: what code a recipe is, so that a change is noticed and a comment is not.
 
-The digest covers ``make`` and every function, class and constant of its own package that it
-reaches by name, in a canonical form without comments, docstrings and type annotations of
-locals, plus the sources and flags of the kernels it names. The form lists node types and
-fields and leaves out whatever is empty, so that it does not depend on the Python version.
+The digest covers ``make`` and every function, method, class and constant of its own package
+that it reaches by name, also as ``self.method`` and ``self.link.method``, in a canonical form
+without comments, docstrings and type annotations, plus the sources and flags of the kernels it
+names. The form lists node types and fields and leaves out whatever is empty, so that it does
+not depend on the Python version. What is reached through a local variable is not seen.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from ..digest import digest_text
 from ..errors import BadValue
 
-_LEFT_OUT = {"ctx", "lineno", "col_offset", "end_lineno", "end_col_offset", "type_comment", "kind"}
+_LEFT_OUT = {"annotation", "returns", "ctx", "type_comment", "kind"}
 _KERNELS = "awlta.kernels"
 
 
@@ -91,7 +97,14 @@ class SourceReader:
                 return
             with open(path, encoding="utf-8") as stream:
                 tree = ast.parse(stream.read())
-            self._modules[module_name] = dict(_definitions(tree, ""))
+            found: dict[str, list[Any]] = {}
+            for name, node in _definitions(tree, ""):
+                found.setdefault(name, []).append(node)
+            # a property and its setter, or overloads, have one name
+            self._modules[module_name] = {
+                name: nodes[0] if len(nodes) == 1 else ast.Module(nodes, [])
+                for name, nodes in found.items()
+            }
 
     def tree(self, obj: Any) -> ast.AST:
         """Return the syntax tree of a function or class."""
@@ -123,8 +136,17 @@ sources = SourceReader()
 """The texts of every module that holds a recipe, as they were imported."""
 
 
-def identify(function: Callable[..., Any], version: str) -> RecipeIdentity:
+def identify(
+    function: Callable[..., Any], version: str, owner: type[Any] | None = None
+) -> RecipeIdentity:
     """Return the identity of a recipe's function.
+
+    Parameters
+    ----------
+    function : callable
+    version : str
+    owner : type, optional
+        Class whose methods ``self`` has.
 
     Raises
     ------
@@ -132,7 +154,7 @@ def identify(function: Callable[..., Any], version: str) -> RecipeIdentity:
         Its source cannot be read.
     """
     code = _Reached(function.__module__.split(".")[0])
-    code.function(function)
+    code.function(function, owner)
     interactive = function.__module__ == "__main__"
     name = f"{function.__module__}:{function.__qualname__}"
     return RecipeIdentity(name, version, digest_text(version, *code.parts()), interactive)
@@ -144,62 +166,127 @@ class _Reached:
     def __init__(self, package: str) -> None:
         self.package = package
         self.found: dict[str, str] = {}
-        self.kernels: set[str] = set()
+        self.entered: set[tuple[str, type[Any] | None]] = set()
+        self.names_kernels = False
 
     def parts(self) -> list[str]:
         texts = [f"{name}={text}" for name, text in sorted(self.found.items())]
-        if self.kernels:
+        if self.names_kernels:
             kernels: Any = importlib.import_module(_KERNELS)
             texts.append(f"kernels={kernels.source_digest()}")
         return texts
 
-    def function(self, function: Any) -> None:
+    def function(self, function: Any, owner: type[Any] | None = None) -> None:
+        """Take a function, and with a class to which it belongs, what it calls on ``self``."""
         key = f"{function.__module__}.{function.__qualname__}"
-        if key in self.found:
+        if (key, owner) in self.entered:
             return
+        self.entered.add((key, owner))
         tree = sources.tree(function)
-        if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
+        if len(self.entered) == 1 and isinstance(tree, ast.FunctionDef):
             tree = _undecorated(tree)
         self.found[key] = canonical(tree)
         names = _names_of(function)
-        for dotted in _dotted_names(tree):
-            self._follow(dotted, names)
+        own = next(iter(inspect.signature(function).parameters), "") if owner else ""
+        for first, *rest in _dotted_names(tree):
+            if first in (own, "super()"):
+                self._follow_object(owner, rest)
+            elif first in names:
+                self._follow(names[first], rest, f"{function.__module__}.{first}")
 
-    def _follow(self, dotted: list[str], names: dict[str, Any]) -> None:
-        if dotted[0] not in names:
-            return
-        value, walked = names[dotted[0]], dotted[0]
-        for step in dotted[1:]:
+    def _follow(self, value: Any, steps: list[str], name: str) -> None:
+        """Walk from a global name through modules to what it means, and take that."""
+        for number, step in enumerate(steps):
+            if hasattr(value, "__attributes__") and isinstance(value, type):
+                self._follow_object(value, steps[number:])
+                return
             if not isinstance(value, ModuleType) or not hasattr(value, step):
                 break
-            value, walked = getattr(value, step), f"{walked}.{step}"
-        self._take(value, walked)
+            value, name = getattr(value, step), f"{value.__name__}.{step}"
+        self._take(value, name, None)
 
-    def _take(self, value: Any, name: str) -> None:
+    def _follow_object(self, cls: Any, steps: list[str]) -> None:
+        """Walk along links of a persistent class, and take the method or constant at the end."""
+        for step in steps:
+            link = getattr(cls, "__links__", {}).get(step)
+            if link is None:
+                for part in getattr(cls, "__mro__", ()):
+                    if step in vars(part) and self._own(part.__module__):
+                        name = f"{part.__module__}.{part.__qualname__}.{step}"
+                        self._take(vars(part)[step], name, cls)
+                return
+            cls = link.target
+
+    def _take(self, value: Any, name: str, owner: type[Any] | None) -> None:
+        value = _plain_function(value)
+        module = getattr(value, "__module__", None)
         if isinstance(value, ModuleType):
             return
-        module = getattr(value, "__module__", None)
         if isinstance(module, str) and (module + ".").startswith(_KERNELS + "."):
-            self.kernels.add(name)
-        elif isinstance(value, FunctionType) and self._own(module):
-            self.function(value)
-        elif isinstance(value, type) and self._own(module):
-            self._class(value)
-        elif isinstance(value, int | float | str | bytes | tuple | frozenset):
-            self.found[f"constant {name}"] = repr(value)
+            self.names_kernels = True
+        elif isinstance(value, FunctionType):
+            if self._own(module):
+                self.function(value, owner)
+        elif isinstance(value, type):
+            if self._own(module):
+                self._class(value)
+        else:
+            constant = _constant(value)
+            if constant is not None:
+                self.found[f"constant {name}"] = constant
 
     def _class(self, cls: type[Any]) -> None:
         key = f"{cls.__module__}.{cls.__qualname__}"
         if key in self.found or hasattr(cls, "__attributes__"):
             return
-        tree = sources.tree(cls)
+        self.found[key] = ""
+        try:
+            tree = sources.tree(cls)
+        except BadValue:  # typed at a prompt, where functions have a source and classes none
+            for name, value in vars(cls).items():
+                self._take(value, f"{key}.{name}", None)
+            return
         self.found[key] = canonical(tree)
         names = vars(sys.modules[cls.__module__])
-        for dotted in _dotted_names(tree):
-            self._follow(dotted, names)
+        for first, *rest in _dotted_names(tree):
+            if first in names:
+                self._follow(names[first], rest, f"{cls.__module__}.{first}")
 
     def _own(self, module: str | None) -> bool:
         return module is not None and module.split(".")[0] == self.package
+
+
+def _plain_function(value: Any) -> Any:
+    """Return the function behind a property, a method or a decorator that says what it wraps."""
+    if isinstance(value, property):
+        value = value.fget
+    elif isinstance(value, cached_property):
+        value = value.func
+    elif isinstance(value, staticmethod | classmethod):
+        value = value.__func__
+    declared = getattr(value, "recipe", None)
+    value = getattr(declared, "function", value)
+    return inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
+
+
+def _constant(value: Any) -> str | None:
+    """Return a constant as text that is the same in every process, None for other values."""
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, int | float | complex | str | bytes):
+        return repr(value)
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return f"{value.dtype.str}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, dict):
+        value = [part for item in value.items() for part in item]
+    if not isinstance(value, list | tuple | set | frozenset):
+        return None
+    parts = [_constant(part) for part in value]
+    if isinstance(value, set | frozenset):
+        parts = sorted(parts, key=str)
+    return f"[{', '.join(str(part) for part in parts)}]"
 
 
 def _undecorated(tree: Any) -> Any:
@@ -225,4 +312,6 @@ def _dotted_names(tree: ast.AST) -> list[list[str]]:
             here = here.value
         if isinstance(here, ast.Name):
             found.add((here.id, *reversed(steps)))
+        elif isinstance(here, ast.Call) and getattr(here.func, "id", "") == "super":
+            found.add(("super()", *reversed(steps)))
     return [list(name) for name in sorted(found)]

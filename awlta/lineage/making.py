@@ -27,13 +27,14 @@ from ..errors import (
     UndeclaredInput,
 )
 from ..persistent.records import identity as identity_of
+from ..persistent.watches import pause
 from ..storage.client import DataClient
 from ..storage.intent import Lease
 from . import block
 from .activity import Activity, host, instruction_set, now
 from .identity import RecipeIdentity
 from .product import DataProduct, FileRecord, check_category, file_name
-from .watch import pause, watching
+from .watch import watching
 
 LOG_BYTES = 65536
 
@@ -151,47 +152,79 @@ def run(
         product.make()
         return
     _check_inputs(product)
-    declared = recipe.identity
     lease = recorder.begin(product, work_of(product))
     product.__dict__["object_id"] = lease.object_id
-    started = now()
-    lines: list[str] = []
-    if scratch_root is not None:
-        scratch_root.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{lease.object_id}.{lease.attempt}.", dir=scratch_root))
-    bench = Bench(product, lease, scratch, client)
+    intention = dict(product.__dict__)
+    record = _Record(recipe.identity, operator, order_id)
+    try:
+        with (
+            _logging(record.lines),
+            _bench(product, lease, client, scratch_root, at_bench) as bench,
+        ):
+            _run_recipe(product, recipe.function, bench.scratch)
+            _check_outputs(product, bench)
+            files = _store(bench, recorder, client(), recipe.identity)
+            recorder.archive(product, lease, files, record.activity("done"))
+    except BaseException as error:  # a keyboard interrupt ends the attempt too
+        if product.is_stored:
+            raise
+        record.lines.append(f"{type(error).__name__}: {error}\n")
+        product.__dict__.clear()  # what the recipe set is forgotten: it can be made again
+        product.__dict__.update(intention)
+        try:
+            recorder.fail(product, lease, record.activity("failed"))
+        except AwltaError as another:
+            error.add_note(f"That it failed could not be recorded: {another}")
+        raise
 
-    def record(outcome: str) -> Activity:
+
+@dataclass
+class _Record:
+    """What is known of a run while it runs: the recipe, since when, and what it logged."""
+
+    recipe: RecipeIdentity
+    operator: str
+    order_id: str | None
+    started: datetime = field(default_factory=now)
+    lines: list[str] = field(default_factory=list)
+
+    def activity(self, outcome: str) -> Activity:
+        """Return the record of the run, which ends now."""
         return Activity(
             kind="make",
-            recipe=declared.name,
-            recipe_version=declared.version,
-            recipe_digest=declared.digest,
-            interactive=declared.interactive,
+            recipe=self.recipe.name,
+            recipe_version=self.recipe.version,
+            recipe_digest=self.recipe.digest,
+            interactive=self.recipe.interactive,
             host=host(),
             instruction_set=instruction_set(),
-            operator=operator,
-            started=started,
+            operator=self.operator,
+            started=self.started,
             ended=now(),
             outcome=outcome,
-            order_id=order_id,
-            log="".join(lines)[-LOG_BYTES:],
+            order_id=self.order_id,
+            log="".join(self.lines)[-LOG_BYTES:],
         )
 
-    settings = dict(product.__dict__)
+
+@contextmanager
+def _bench(
+    product: DataProduct,
+    lease: Lease,
+    client: Callable[[], DataClient],
+    root: Path | None,
+    at_bench: Callable[[Bench | None], None],
+) -> Iterator[Bench]:
+    """Give a bench with an empty scratch folder; what killed attempts left is taken away."""
+    if root is not None:
+        root.mkdir(parents=True, exist_ok=True)
+        for left in root.glob(f"{lease.object_id}.*"):
+            shutil.rmtree(left, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{lease.object_id}.{lease.attempt}.", dir=root))
+    bench = Bench(product, lease, scratch, client)
     at_bench(bench)
     try:
-        with _logging(lines):
-            try:
-                _run_recipe(product, recipe.function, scratch)
-                _check_outputs(product, bench)
-                files = _store(bench, recorder, client(), declared)
-            except BaseException as error:  # a keyboard interrupt ends the attempt too
-                lines.append(f"{type(error).__name__}: {error}\n")
-                recorder.fail(product, lease, record("failed"))
-                _forget(product, settings)
-                raise
-        recorder.archive(product, lease, files, record("done"))
+        yield bench
     finally:
         at_bench(None)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -204,12 +237,6 @@ def _check_inputs(product: DataProduct) -> None:
             target._admit()
         if isinstance(target, DataProduct) and not target.is_stored:
             raise NotMade(f"{target!r} was never made")
-
-
-def _forget(product: DataProduct, settings: dict[str, Any]) -> None:
-    """Take back what a failed recipe set, so that the intention can be made again."""
-    for name in set(product.__dict__) - set(settings):
-        del product.__dict__[name]
 
 
 def _run_recipe(product: DataProduct, function: Callable[..., None], scratch: Path) -> None:
@@ -266,7 +293,11 @@ def _store(
     bench: Bench, recorder: Recorder, client: DataClient, declared: RecipeIdentity
 ) -> list[FileRecord]:
     product, lease = bench.product, bench.lease
-    planned = [file_name(product, ending, role, 1) for role, (_, ending) in bench.outputs.items()]
+    planned = [
+        file_name(product, ending, role, attempt)
+        for role, (_, ending) in bench.outputs.items()
+        for attempt in sorted({1, lease.attempt})
+    ]
     recorder.storing(lease, planned)
     files = []
     for role, (path, ending) in bench.outputs.items():
@@ -348,11 +379,11 @@ def _logging(lines: list[str]) -> Iterator[None]:
 
     collector = Collector(logging.INFO)
     root = logging.getLogger()
-    before = root.level
+    before = _log.level
     root.addHandler(collector)
     _log.setLevel(logging.INFO)
     try:
         yield
     finally:
         root.removeHandler(collector)
-        root.setLevel(before)
+        _log.setLevel(before)

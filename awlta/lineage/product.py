@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
 from ..digest import Digests, digest_text
 from ..errors import BadName, BadValue, NotFound, NotMade
@@ -92,17 +92,28 @@ class Selection:
             self._found[cls] = cls.targets(self)
         return self._found[cls]
 
+    def refresh(self, cls: type[P]) -> None:
+        """Look again what there is of a class: another process may have made it."""
+        self._found.pop(cls, None)
+
     def of(self, cls: type[P]) -> list[P]:
         """Return the targets of a class that are made."""
         return [product for product in self.targets(cls) if product.is_made()]
 
 
 class Recipe:
-    """What ``@recipe`` leaves in a class: the function, its version, its identity."""
+    """What ``@recipe`` leaves in a class: the function, its version, its identity.
 
-    def __init__(self, function: Callable[..., None], version: str) -> None:
+    A subclass has a recipe of its own even where it inherits ``make``, since the methods that
+    ``make`` calls may be others.
+    """
+
+    def __init__(
+        self, function: Callable[..., None], version: str, owner: type[Any] | None = None
+    ) -> None:
         self.function = function
         self.version = version
+        self.owner = owner
         self._identity: RecipeIdentity | None = None
         sources.remember(function.__module__)
 
@@ -110,7 +121,7 @@ class Recipe:
     def identity(self) -> RecipeIdentity:
         """The identity, worked out once from the text as it was imported."""
         if self._identity is None:
-            self._identity = identify(self.function, self.version)
+            self._identity = identify(self.function, self.version, self.owner)
         return self._identity
 
 
@@ -164,11 +175,16 @@ class DataProduct(Persistent):
 
     __recipe__: ClassVar[Recipe | None] = None
 
+    if TYPE_CHECKING:  # given by the system below, so no arguments of the constructor
+        content_digest: ClassVar[Attribute[str | None]]
+        is_valid: ClassVar[Attribute[int]]
+        quality_flags: ClassVar[Attribute[int]]
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = getattr(cls.__dict__.get("make"), "recipe", None)
+        own = getattr(cls.__dict__.get("make"), "recipe", cls.__recipe__)
         if own is not None:
-            cls.__recipe__ = own
+            cls.__recipe__ = Recipe(own.function, own.version, cls)
 
     @classmethod
     def get_target(cls: type[P], **values: Any) -> P:
@@ -206,6 +222,7 @@ class DataProduct(Persistent):
         """The files that the product owns, the data file first."""
         if not self.is_stored:
             return ()
+        self._read()
         return tuple(current_workplace().files_of(self))
 
     def file(self, role: str = "data") -> FileRecord:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..digest import digest_text
-from ..errors import Fault, NameTaken, Refused
+from ..errors import AwltaError, Refused
 from ..persistent import Attribute, persistent
 from ..persistent.codecs import Sha256
-from ..storage.intent import State, begin, move
+from ..storage.intent import Lease, State, begin, move
 from .activity import Release
 from .product import DataProduct, FileRecord, content_of, file_name
 
@@ -33,12 +33,28 @@ def ensure_release(workspace: Any, release: Release) -> int:
         known = _known(workspace, release.digest)
         if known is not None:
             return known
+        obj = SoftwareRelease(version=release.version, digest=Sha256(release.digest), category="C")
         try:
-            return _store(workspace, release)
-        except Refused:
+            lease = begin(
+                workspace,
+                object_id=obj.object_id,
+                kind="release",
+                class_name="SoftwareRelease",
+                work=digest_text("release", release.digest),
+                names=[],
+            )
+        except Refused:  # another process is storing it
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
+            continue
+        obj.__dict__["object_id"] = lease.object_id
+        try:
+            return _store(workspace, release, obj, lease)
+        except BaseException as error:
+            with contextlib.suppress(AwltaError):
+                move(workspace, lease, State.FAILED, reason=str(error))
+            raise
 
 
 def _known(workspace: Any, digest: str) -> int | None:
@@ -47,31 +63,15 @@ def _known(workspace: Any, digest: str) -> int | None:
     return None if found is None else found.__dict__["_key"]
 
 
-def _store(workspace: Any, release: Release) -> int:
-    obj = SoftwareRelease(version=release.version, digest=Sha256(release.digest), category="C")
-    work = digest_text("release", release.digest)
-    lease = begin(
-        workspace,
-        object_id=obj.object_id,
-        kind="release",
-        class_name="SoftwareRelease",
-        work=work,
-        names=[],
-    )
-    obj.__dict__["object_id"] = lease.object_id
+def _store(workspace: Any, release: Release, obj: SoftwareRelease, lease: Lease) -> int:
     name = file_name(obj, ".tar", "data", lease.attempt)
     move(workspace, lease, State.TRANSFERRING, names=[name])
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / name
-            release.write_archive(path)
-            digests = workspace.client().store(
-                path, name, object_id=lease.object_id, attempt=lease.attempt
-            )
-    except (NameTaken, Fault) as error:
-        with contextlib.suppress(Fault):
-            move(workspace, lease, State.FAILED, reason=str(error))
-        raise
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        release.write_archive(path)
+        digests = workspace.client().store(
+            path, name, object_id=lease.object_id, attempt=lease.attempt
+        )
     move(workspace, lease, State.VERIFIED)
     record = FileRecord(
         "data",

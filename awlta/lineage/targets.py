@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..persistent.conditions import Condition, Path
+from ..persistent.conditions import Condition, IsObject, Path
 from ..persistent.session import Session
 from . import currency
 from .making import work_of
@@ -19,7 +19,7 @@ def target(session: Session, cls: type[Any], values: Mapping[str, Any]) -> Any:
     """
     wanted = cls(**values)
     _adopt_shared(session, wanted)
-    for found in _equal(cls, wanted):
+    for found in _equal(session, cls, wanted):
         if not currency.reasons(session, found):
             return found
     return wanted
@@ -31,7 +31,7 @@ def _adopt_shared(session: Session, wanted: Any) -> None:
         session.commit(*fresh)
 
 
-def _equal(cls: type[Any], wanted: Any) -> list[Any]:
+def _equal(session: Session, cls: type[Any], wanted: Any) -> list[Any]:
     """Return committed products that ask for the same, newest first."""
     links = wanted.linked()
     if any(not target.is_stored for _, _, target in links):
@@ -45,10 +45,21 @@ def _equal(cls: type[Any], wanted: Any) -> list[Any]:
     ]
     many = [(role, obj) for role, _, obj in links if cls.__links__[role].many]
     first_of_many = dict(reversed(many))
-    conditions += [getattr(place, role).contains(obj) for role, obj in first_of_many.items()]
     conditions += [
-        getattr(place, role) == obj for role, _, obj in links if not cls.__links__[role].many
+        _points_to(session, getattr(place, role), obj) for role, obj in first_of_many.items()
+    ]
+    conditions += [
+        _points_to(session, getattr(place, role), obj)
+        for role, _, obj in links
+        if not cls.__links__[role].many
     ]
     work = work_of(wanted)
     found = cls.select(*conditions).order_by("-creation_date")
     return [obj for obj in found if type(obj) is cls and work_of(obj) == work]
+
+
+def _points_to(session: Session, path: Path, obj: Any) -> Condition:
+    """Ask whether a link leads to an object, or to a shared one of equal content."""
+    if type(obj).__shared__:
+        return IsObject(path, tuple(session.equals(obj)))
+    return path == obj

@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import UndeclaredInput
+from ..errors import RecipeFailed, UndeclaredInput
 from ..persistent import Persistent
-from ..persistent.attributes import AnyLink, watches
+from ..persistent.attributes import AnyLink
+from ..persistent.watches import watches
 
 _active: list[RecipeWatch] = []
 _hooked = False
@@ -44,13 +45,11 @@ class RecipeWatch:
         self._keep: list[Any] = []
         self._scratch = str(scratch.resolve()) + os.sep
         self._older_threads = {t.ident for t in threading.enumerate()} - {threading.get_ident()}
-        self._paused = 0
+        self._looking_away = threading.local()
 
     def attribute(self, obj: Any) -> None:
         """Raise unless the object is reached by links from the product."""
-        if id(obj) in self._allowed or not obj.__dict__.get("_store") or self._paused:
-            return
-        if self._is_foreign_thread():
+        if id(obj) in self._allowed or not obj.__dict__.get("_store") or self._is_blind():
             return
         raise UndeclaredInput(
             f"The recipe of {type(self._product).__name__} read {obj!r}",
@@ -67,9 +66,21 @@ class RecipeWatch:
                 self._allowed.add(id(obj))
                 self._keep.append(obj)
 
+    def change(self, obj: Any, name: str) -> None:
+        """Raise where the recipe sets what it was given: inputs and settings."""
+        if obj is not self._product or self._is_blind():
+            return
+        attribute = type(obj).__attributes__.get(name)
+        if attribute is None or attribute.init:
+            raise RecipeFailed(
+                f"The recipe of {type(obj).__name__} set {name}, which it was given",
+                expected="only attributes declared with init=False to be set",
+                do="Give the other value when the product is declared",
+            )
+
     def query(self, cls: type[Any]) -> None:
         """Raise: a query has no place in a recipe."""
-        if self._paused or self._is_foreign_thread():
+        if self._is_blind():
             return
         raise UndeclaredInput(
             f"The recipe of {type(self._product).__name__} asked a query for {cls.__name__}",
@@ -79,16 +90,17 @@ class RecipeWatch:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let our own transport work for the recipe."""
-        self._paused += 1
+        """Let our own transport work for the recipe, in this thread."""
+        before = self._is_looking_away()
+        self._looking_away.now = True
         try:
             yield
         finally:
-            self._paused -= 1
+            self._looking_away.now = before
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Judge an audit event of the interpreter."""
-        if self._paused or self._is_foreign_thread():
+        if self._is_blind():
             return
         if event in ("open", "awlta.open"):
             self._judge_open(arguments)
@@ -118,8 +130,12 @@ class RecipeWatch:
             do="Link the product that the file belongs to; ingest it first if it has none",
         )
 
-    def _is_foreign_thread(self) -> bool:
-        return threading.get_ident() in self._older_threads
+    def _is_looking_away(self) -> bool:
+        return bool(getattr(self._looking_away, "now", False))
+
+    def _is_blind(self) -> bool:
+        """Whether this thread is not judged: it is older than the recipe, or looks away."""
+        return self._is_looking_away() or threading.get_ident() in self._older_threads
 
 
 def _readable() -> tuple[str, ...]:
@@ -130,9 +146,9 @@ def _readable() -> tuple[str, ...]:
         folders |= set(site.getsitepackages())
         folders |= {str(Path(p)) for p in sys.path if p and _is_code_folder(p)}
         folders |= {_package_folder(m) for m in list(sys.modules.values())} - {""}
-        system = {"/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev/urandom", "/dev/null"}
+        folders |= {"/usr", "/lib", "/lib64", "/etc", "/proc", "/sys"}
         names = {os.path.realpath(f) for f in folders} - {os.sep}
-        _readable_folders = tuple(sorted(n.rstrip(os.sep) + os.sep for n in names)) + tuple(system)
+        _readable_folders = (*sorted(n + os.sep for n in names), "/dev/urandom")
     return _readable_folders
 
 
@@ -214,13 +230,3 @@ def watching(product: Persistent, scratch: Path) -> Iterator[RecipeWatch]:
     finally:
         watches.remove(watch)
         _active.remove(watch)
-
-
-def pause() -> Any:
-    """Return a block in which the running recipe's watch looks away; for our own transport."""
-    return _active[-1].paused() if _active else _nothing()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield

@@ -12,11 +12,13 @@ from uuid import UUID
 
 from .. import config
 from ..config import LOCAL, Profile
-from ..errors import AlreadyMade, NotFound, NotMade
+from ..errors import AlreadyMade, BadValue, NotMade, Refused
 from ..persistent import Persistent, store, tables
 from ..persistent.attributes import AnyLink
 from ..persistent.codecs import time_to_microseconds
-from ..persistent.session import Session, Unit
+from ..persistent.session import Session
+from ..persistent.unit import Unit
+from ..persistent.watches import pause
 from ..services import Child
 from ..storage.client import DataClient
 from ..storage.intent import Lease, State, begin, move
@@ -72,6 +74,27 @@ class Workspace(Session):
             self._dataserver = Child("dataserver", arguments, self.profile.home / "dataserver.log")
         return self._dataserver.url
 
+    def switch(self, *, project: str | None = None, level: int | None = None) -> None:
+        """Work for another project, or give new objects another level, from now on.
+
+        Raises
+        ------
+        Refused
+            There is no such project.
+        """
+        if project is not None and not self.has_project(project):
+            raise Refused(
+                f"There is no project {project!r}",
+                expected="a project that is in the database",
+                do=f"'awlta init --project {project}' makes it, for those who may",
+            )
+        self.context = self._context(
+            self.context.user,
+            project or self.context.project,
+            level or self.context.level,
+            self.context.home,
+        )
+
     # products ----------------------------------------------------------------------------
 
     def make(self, product: DataProduct) -> None:
@@ -118,7 +141,8 @@ class Workspace(Session):
             return self._bench.retrieve(record)
         path = Path.cwd() if to is None else to
         path = path / record.name if path.is_dir() else path
-        return self.client().retrieve(record.name, path, expect=record.digests)
+        with pause():
+            return self.client().retrieve(record.name, path, expect=record.digests)
 
     def files_of(self, product: DataProduct) -> Sequence[FileRecord]:
         """Return the file records of a product, read together for all that came with it."""
@@ -158,7 +182,9 @@ class Workspace(Session):
     def judge(self, product: DataProduct, value: int, reason: str) -> None:
         """Write a verdict: 0 bad, 1 good, 2 proposed for a wider scope."""
         if value not in (0, 1, 2):
-            raise NotFound(f"is_valid = {value}", expected="0 (bad), 1 (good) or 2 (proposed)")
+            raise BadValue(f"is_valid = {value}", expected="0 (bad), 1 (good) or 2 (proposed)")
+        if not product.is_stored:
+            raise NotMade(f"{product!r} cannot be judged yet", do="Call its make() first")
         with self.unit() as unit:
             key, author = product.__dict__["_key"], self.profile.user
             row = (key, "verdict", value, "", reason, author, unit.now)

@@ -12,35 +12,20 @@ On an object these read as values; on the class they read as columns and paths, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, Protocol, TypeVar, overload
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar, overload
 
 from ..errors import AlreadyMade, BadValue, NotFound
 from .codecs import Codec, codec_for, split_optional
 from .conditions import Column, Path
+from .linklist import LinkList as LinkList
+from .watches import watches as watches
 
 T = TypeVar("T")
 P = TypeVar("P")
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
 """Stands for "no default was given"."""
-
-
-class Watch(Protocol):
-    """Told of everything that is read while a recipe runs; raises where it was not declared."""
-
-    def attribute(self, obj: Any) -> None:
-        """An attribute or link of an object is about to be read."""
-
-    def followed(self, step: AnyLink, value: Any) -> None:
-        """A link was read and gave this object or list."""
-
-    def query(self, cls: type[Any]) -> None:
-        """A query is about to be asked."""
-
-
-watches: list[Watch] = []
-"""The watch of the recipe that runs, if one does; the last one counts."""
 
 
 class Attribute(Generic[T]):
@@ -84,6 +69,8 @@ class Attribute(Generic[T]):
         self.owner = owner
         self.kind, self.nullable = split_optional(annotation)
         self._codec = codec_for(self.kind)
+        if (self.low, self.high) != (None, None) and not self._codec.is_number:
+            raise BadValue(f"{self.place} has a range", expected="a range for int or float only")
         if self.default is not MISSING and self.default is not None:
             self.default = self.check(self.default)
         elif self.default is None and not self.nullable:
@@ -163,17 +150,14 @@ class Attribute(Generic[T]):
 
 def _bare(value: Any, unit: str | None, place: str) -> Any:
     """Turn an astropy Quantity into the bare number in the attribute's unit."""
-    if not hasattr(value, "to_value"):
+    if not (hasattr(value, "to_value") and hasattr(value, "unit")):
         return value
     if unit is None:
         raise BadValue(f"{place} = {value}", expected="a bare number: the attribute has no unit")
-    # astropy costs a third of a second and only those who bring a Quantity need it
-    from astropy import units
-
     try:
         converted = value.to_value("electron" if unit == "p.e." else unit)
-    except units.UnitConversionError:
-        raise BadValue(f"{place} = {value}", expected=f"a quantity in {unit}") from None
+    except ValueError:  # another physical type, or a unit that astropy does not know
+        raise BadValue(f"{place} = {value}", expected=f"a number or quantity in {unit}") from None
     return converted.item() if getattr(converted, "ndim", 1) == 0 else converted
 
 
@@ -290,46 +274,6 @@ class Links(AnyLink, Generic[P]):
                 f"{self.place} = {value!r}", expected=f"a sequence of {self.target.__name__}"
             )
         obj.__dict__[self.name] = LinkList(obj, self, [self.check_one(v) for v in value])
-
-
-class LinkList(Sequence[P]):
-    """The objects of one :class:`Links`, in order; grows until its owner is committed."""
-
-    def __init__(self, owner: Any, step: AnyLink, objects: list[P]) -> None:
-        self._owner = owner
-        self._step = step
-        self._objects = objects
-
-    def append(self, obj: P) -> None:
-        """Add one more object at the end."""
-        self._owner._refuse_change(self._step.name)
-        self._objects.append(self._step.check_one(obj))
-
-    def extend(self, objects: Iterable[P]) -> None:
-        """Add several objects at the end."""
-        for obj in objects:
-            self.append(obj)
-
-    @overload
-    def __getitem__(self, index: int) -> P: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[P]: ...
-    def __getitem__(self, index: Any) -> Any:
-        return self._objects[index]
-
-    def __len__(self) -> int:
-        return len(self._objects)
-
-    def __iter__(self) -> Iterator[P]:
-        return iter(self._objects)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(self._objects)
 
 
 def persistent(

@@ -43,6 +43,8 @@ class Codec:
         To and from the column. Never called with None.
     to_json, from_json : callable
         To and from what JSON can hold.
+    ordered : bool
+        Whether larger and smaller mean something.
     """
 
     name: str
@@ -52,6 +54,12 @@ class Codec:
     decode: Callable[[Any], Any]
     to_json: Callable[[Any], Any]
     from_json: Callable[[Any], Any]
+    ordered: bool = True
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the values are numbers, which may have a range."""
+        return self.column in ("integer", "real") and not self.name.startswith("time")
 
 
 class Sha256(str):
@@ -201,6 +209,7 @@ _PLAIN = {
         lambda v: _array_from_bytes(bytes(v)),
         lambda v: base64.b64encode(_array_to_bytes(v)).decode(),
         lambda v: _array_from_bytes(base64.b64decode(v, validate=True)),
+        ordered=False,
     ),
     tuple: Codec(
         "tuple of numbers",
@@ -210,20 +219,22 @@ _PLAIN = {
         lambda v: tuple(float(x) for x in json.loads(v)),
         list,
         tuple,
+        ordered=False,
     ),
 }
 
 
 def _enum(kind: type[Enum]) -> Codec:
-    choices = ", ".join(str(member.value) for member in kind)
+    members = {str(member.value): member for member in kind}
     return Codec(
-        f"{kind.__name__} ({choices})",
+        f"{kind.__name__} ({', '.join(members)})",
         "text",
         kind,
         lambda v: str(v.value),
-        kind,
+        members.__getitem__,
         lambda v: str(v.value),
-        kind,
+        lambda v: kind(members.get(v, v)),
+        ordered=False,
     )
 
 
@@ -252,5 +263,6 @@ def codec_for(annotation: Any) -> Codec:
             return _PLAIN[kind]
     raise BadValue(
         f"Attributes of type {annotation!r} cannot be stored",
-        expected="int, float, bool, str, bytes, datetime, an Enum, numpy.ndarray or tuple[float, ...]",
+        expected="int, float, bool, str, bytes, datetime, an Enum, numpy.ndarray or "
+        "tuple[float, ...]",
     )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
+    case,
     false,
     func,
     literal,
@@ -106,7 +107,7 @@ class Compiler:
         if attribute.source == "product":
             return self.table(place, tables.product).c[attribute.name]
         if attribute.source == "standing":
-            return _current_standing(place.key, attribute.name)
+            return _current_standing(place, attribute.name)
         return self.table(place, tables.table_of(attribute.owner)).c[attribute.name]
 
     def condition(self, condition: Condition, negated: bool = False) -> ColumnElement[bool]:
@@ -159,31 +160,31 @@ class Compiler:
                 else Compare(rest, leaf.attribute, leaf.operator, leaf.value)
             )
             inner.where.append(inner.condition(moved))
-        elif rest.__dict__["steps"]:
-            inner.place(rest)
-            if not any(s.many for s in rest.__dict__["steps"]):
-                inner.where.append(inner.place(rest).key.is_not(None))
+        else:
+            inner.where.append(inner.place(rest).key.is_not(None))
         statement = (
             select(literal(1))
             .select_from(inner.source.join(edge, edge.c.target == inner.root.key))
             .where(edge.c.product == start.key, edge.c.role == steps[first_many].name)
-            .where(*inner.where)
+            .where(self.scope(edge), *inner.where)
             .correlate(*[t for p in self.places.values() for t in p.tables.values()])
         )
         return not_(statement.exists()) if nothing else statement.exists()
 
 
-def _current_standing(key: Any, name: str) -> Any:
+def _current_standing(place: Place, name: str) -> Any:
+    """Return the newest standing of an object; where a null link leads there is none."""
     kind, default = {"is_valid": ("verdict", 1), "quality_flags": ("flags", 0)}[name]
     row = tables.standing.alias()
     latest = (
         select(row.c.value)
-        .where(row.c.product == key, row.c.kind == kind)
+        .where(row.c.product == place.key, row.c.kind == kind)
         .order_by(row.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
-    return func.coalesce(latest, default)
+    unwritten = case((place.key.is_not(None), default)) if place.outer else default
+    return func.coalesce(latest, unwritten)
 
 
 def _object_bytes(object_id: str) -> bytes:
@@ -255,10 +256,9 @@ def compile_question(
     terms = order(compiler, question)
     statement = select(*wanted).select_from(compiler.source).where(*compiler.where)
     statement = statement.order_by(*terms)
-    if question.limit is not None or question.offset:
-        statement = statement.limit(-1 if question.limit is None else question.limit)
-        statement = statement.offset(question.offset)
-    return statement
+    if question.limit is not None:
+        statement = statement.limit(question.limit)
+    return statement.offset(question.offset) if question.offset else statement
 
 
 def _projected(compiler: Compiler, column: Column[Any]) -> Any:

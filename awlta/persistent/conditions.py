@@ -1,15 +1,14 @@
 """What a query asks: conditions on attributes reached by dotted paths.
 
 A condition is a value; it is compiled to SQL in :mod:`awlta.persistent.compiler` and can be
-evaluated on objects in memory with :func:`holds`, by the same meaning: a condition over a
-null link is false and its negation true, as in Python.
+evaluated on objects in memory by :func:`awlta.persistent.evaluate.holds`, with the same
+meaning: a condition over a null link is false and its negation true, as in Python.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 from ..errors import QueryError
@@ -131,6 +130,7 @@ class Compare(Condition):
 
     @property
     def root(self) -> type[Any]:
+        """The class whose objects are asked."""
         return _root(self.path)
 
 
@@ -144,6 +144,7 @@ class IsObject(Condition):
 
     @property
     def root(self) -> type[Any]:
+        """The class whose objects are asked."""
         return _root(self.path)
 
 
@@ -156,6 +157,7 @@ class Both(Condition):
 
     @property
     def root(self) -> type[Any]:
+        """The class whose objects are asked."""
         return _common_root(self.left, self.right)
 
 
@@ -168,6 +170,7 @@ class Either(Condition):
 
     @property
     def root(self) -> type[Any]:
+        """The class whose objects are asked."""
         return _common_root(self.left, self.right)
 
 
@@ -179,6 +182,7 @@ class Not(Condition):
 
     @property
     def root(self) -> type[Any]:
+        """The class whose objects are asked."""
         return self.inner.root
 
 
@@ -212,6 +216,10 @@ class Column(Generic[T]):
             value = self._attribute.check(value, asked=True)
         elif operator not in ("==", "!="):
             raise QueryError(f"{self} {operator} None", expected="== None or != None")
+        if operator not in ("==", "!=") and not self._attribute.codec.ordered:
+            raise QueryError(
+                f"{self} {operator} {value!r}: it has no order", expected="==, != or in_()"
+            )
         return Compare(self._path, self._attribute, operator, value)
 
     def __eq__(self, other: T | None) -> Condition:  # type: ignore[override]
@@ -242,7 +250,7 @@ class Column(Generic[T]):
 
     def like(self, pattern: str) -> Condition:
         """Ask whether a text fits a pattern with ``*`` and ``?``."""
-        if self._attribute.codec.column != "text":
+        if self._attribute.codec.name != "str":
             raise QueryError(f"{self} is no text, so it has no pattern", expected="a str attribute")
         return Compare(self._path, self._attribute, "like", str(pattern))
 
@@ -348,60 +356,3 @@ def resolve(root: type[Any], dotted: str) -> Column[Any]:
     raise QueryError(
         f"{dotted!r} ends at a link of {root.__name__}", expected="an attribute at the end"
     )
-
-
-def holds(condition: Condition, obj: Any) -> bool:
-    """Tell whether a condition is true of an object in memory, by the meaning SQL is given."""
-    match condition:
-        case Both(left, right):
-            return holds(left, obj) and holds(right, obj)
-        case Either(left, right):
-            return holds(left, obj) or holds(right, obj)
-        case Not(inner):
-            return not holds(inner, obj)
-        case IsObject(path, object_ids, nothing):
-            ends = _walk(path, obj)
-            if nothing:
-                return not ends
-            return any(end.object_id in object_ids for end in ends)
-        case Compare(path, attribute, operator, value):
-            return any(
-                _holds_value(getattr(end, attribute.name), operator, value)
-                for end in _walk(path, obj)
-            )
-    raise QueryError(f"{condition!r} is no condition")
-
-
-def _walk(path: Path, obj: Any) -> list[Any]:
-    ends = [obj]
-    for step in path.__dict__["steps"]:
-        following: list[Any] = []
-        for end in ends:
-            value = getattr(end, step.name)
-            following.extend(value if step.many else [value] if value is not None else [])
-        ends = following
-    return ends
-
-
-def _holds_value(left: Any, operator: str, right: Any) -> bool:
-    absent = left is None or (isinstance(left, float) and left != left)
-    if isinstance(right, float) and right != right:
-        right = None
-    match operator:
-        case "==":
-            return absent if right is None else (not absent and bool(left == right))
-        case "!=":
-            return not absent if right is None else (absent or bool(left != right))
-        case "in":
-            return not absent and left in right
-        case "like":
-            return not absent and fnmatchcase(left, right.replace("[", "[[]"))
-    if absent or right is None:
-        return False
-    ordered: dict[str, bool] = {
-        "<": left < right,
-        "<=": left <= right,
-        ">": left > right,
-        ">=": left >= right,
-    }
-    return ordered[operator]

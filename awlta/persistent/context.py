@@ -41,6 +41,15 @@ class Context:
             alias.c.level >= 3,
         )
 
+    def audience(self, alias: Any) -> ColumnElement[bool]:
+        """Return the condition that whoever may read a new row may read this row as well."""
+        if self.level == 1:
+            return self.scope(alias)
+        wide: ColumnElement[bool] = alias.c.level >= max(3, self.level)
+        if self.level > 2:
+            return wide
+        return or_(wide, and_(alias.c.level == 2, alias.c.project == self.project_key))
+
     @property
     def row(self) -> tuple[int, int, int, int]:
         """Values of home, owner, project, level for a new row."""

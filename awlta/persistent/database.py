@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from ..errors import ConfigError, Fault, Unreachable
 from . import tables
+from .watches import pause
 
 HEAD = "0001"
 """Newest migration; a test compares it with Alembic's own head."""
@@ -43,10 +44,17 @@ def open_engine(url: str) -> Engine:
             f"The database URL {url!r} cannot be used: {error}",
             expected="sqlite:///path/to/file.db or postgresql://host/name",
         ) from error
+    event.listen(engine, "do_connect", _connect_unwatched)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _connect_unwatched(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    """Open a connection of our own; the watch of a recipe judges those of the recipe."""
+    with pause():
+        return dialect.connect(*arguments, **options)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -107,13 +115,18 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in one transaction: all of it is kept, or nothing."""
+        kept = False
         try:
             with self.engine.begin() as connection:
                 yield connection
+            kept = True
         except OperationalError as error:
             raise self._unreachable(error) from error
         except DBAPIError as error:
             raise Fault(f"The database refused a change: {error.orig}", do="Report this") from error
+        finally:
+            if not kept:  # tables made in this unit are gone with it
+                self._ready.clear()
 
     def _unreachable(self, error: DBAPIError) -> Unreachable:
         return Unreachable(
@@ -154,26 +167,35 @@ class Database:
             return
         with self._lock:
             if connection is not None:
-                self._create(connection, wanted)
-            else:
+                self._create(connection, self._absent(connection, wanted))
+                return
+            with self.read() as reading:
+                absent = self._absent(reading, wanted)
+            if absent:
                 with self.write() as own:
-                    self._create(own, wanted)
+                    self._create(own, self._absent(own, absent))
 
-    def _create(self, connection: Connection, wanted: list[Table]) -> None:
+    def _absent(self, connection: Connection, wanted: list[Table]) -> list[Table]:
+        """Return the tables that are not there yet; check the columns of the others."""
         have = inspect(connection)
         names = set(have.get_table_names())
         for table in wanted:
             if table.name not in names:
-                table.create(connection)
-            else:
-                columns = {c["name"] for c in have.get_columns(table.name)}
-                missing = [c.name for c in table.columns if c.name not in columns]
-                if missing:
-                    raise ConfigError(
-                        f"The table {table.name} lacks the columns {', '.join(missing)}",
-                        expected="a table as its class declares it",
-                        do="The class was changed after the table was made: run 'awlta doctor'",
-                    )
+                continue
+            columns = {c["name"] for c in have.get_columns(table.name)}
+            missing = [c.name for c in table.columns if c.name not in columns]
+            if missing:
+                raise ConfigError(
+                    f"The table {table.name} lacks the columns {', '.join(missing)}",
+                    expected="a table as its class declares it",
+                    do="The class was changed after the table was made: run 'awlta doctor'",
+                )
+            self._ready.add(table.name)
+        return [table for table in wanted if table.name not in names]
+
+    def _create(self, connection: Connection, absent: list[Table]) -> None:
+        for table in absent:
+            table.create(connection)
             self._ready.add(table.name)
 
     def close(self) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
-import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
 from uuid import UUID
@@ -15,25 +13,21 @@ from .attributes import (
     MISSING,
     AnyLink,
     Attribute,
-    Link,
     LinkList,
-    Links,
-    OptionalLink,
-    _LinkDeclaration,
     link,
     not_set,
     persistent,
     reference,
     refuse_change,
     refuse_unknown,
+    watches,
 )
-from .conditions import Both, Condition
+from .conditions import Both, Condition, Path
+from .declare import declare, names_at_class
 from .keys import new_object_id
 from .query import Query, Question, current_store
 
 Self = TypeVar("Self", bound="Persistent")
-
-_KINDS = {"Attribute": Attribute, "Link": Link, "OptionalLink": OptionalLink, "Links": Links}
 
 registry: dict[str, type[Persistent]] = {}
 """Every persistent class by its name; a name is one class in the whole system."""
@@ -100,7 +94,7 @@ class Persistent(metaclass=PersistentType):
 
     def __init_subclass__(cls, *, shared: bool | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _declare(cls, _names_at_class())
+        declare(cls, names_at_class(), find_class)
         if shared is not None:
             cls.__shared__ = shared
         _register(cls)
@@ -162,8 +156,6 @@ class Persistent(metaclass=PersistentType):
         **values : object
             Attributes by name, and links by name with an object, that must be equal.
         """
-        from .conditions import Path  # the class path is made anew for each query
-
         whole: Condition | None = None
         asked = list(conditions)
         for name, value in values.items():
@@ -204,6 +196,8 @@ class Persistent(metaclass=PersistentType):
     def _refuse_change(self, name: str) -> None:
         if "_store" in self.__dict__:
             refuse_change(self, name)
+        if watches:
+            watches[-1].change(self, name)
 
     def _missing_attribute(self, attribute: Attribute[Any]) -> Any:
         if attribute.source == "standing" and self.is_stored:
@@ -219,9 +213,14 @@ class Persistent(metaclass=PersistentType):
             raise NotFound(f"{step.place} of {self!r} is not set", do="Set it")
         batch = [o for o in (r() for r in self.__dict__.get("_batch", ())) if o is not None]
         siblings = [
-            o for o in batch if step.name not in o.__dict__ and step.name in type(o).__links__
+            o
+            for o in batch
+            if step.name not in o.__dict__ and type(o).__links__.get(step.name) is step
         ]
-        self.__dict__["_store"].load_link(siblings or [self], step)
+        store = self.__dict__["_store"]
+        store.load_link(siblings or [self], step)
+        if step.name not in self.__dict__:  # alone, it says why
+            store.load_link([self], step)
 
     def linked(self, *, inputs_only: bool = False) -> list[tuple[str, int, Persistent]]:
         """Return (role, position, object) of every link, in order of declaration."""
@@ -246,85 +245,6 @@ def remember_batch(objects: list[Any]) -> None:
         obj.__dict__["_batch"] = batch
 
 
-def _declare(cls: type[Any], local_names: dict[str, Any]) -> None:
-    attributes = dict(cls.__attributes__)
-    links = dict(cls.__links__)
-    defaults = dict(cls.__link_defaults__)
-    own: list[str] = []
-    module_names = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
-    names = {**vars(sys.modules["builtins"]), **module_names, **local_names}
-    for name, annotation in vars(cls).get("__annotations__", {}).items():
-        value = cls.__dict__.get(name)
-        if not isinstance(value, Attribute | _LinkDeclaration):
-            continue
-        kind, inner = _split(cls, name, annotation, names)
-        if isinstance(value, Attribute) and kind is Attribute:
-            value.bind(cls, name, _evaluate(inner, names, f"{cls.__name__}.{name}"))
-            attributes[name] = value
-            own.append(name)
-        elif isinstance(value, _LinkDeclaration) and kind is not Attribute:
-            step = kind(*value.arguments)
-            step.bind(cls, name, _target(inner, names), find_class)
-            setattr(cls, name, step)
-            links[name] = step
-            if value.default is not MISSING:
-                defaults[name] = value.default
-        else:
-            raise BadValue(
-                f"{cls.__name__}.{name} is annotated {annotation}",
-                expected="Attribute[...] with persistent(), Link[...], OptionalLink[...] or "
-                "Links[...] with link() or reference()",
-            )
-    for name, value in vars(cls).items():
-        if isinstance(value, Attribute | _LinkDeclaration) and name not in attributes | links:
-            raise BadValue(
-                f"{cls.__name__}.{name} has no annotation",
-                expected=f"{name}: Attribute[...] = persistent(...), or Link[...] with link(...)",
-            )
-    cls.__attributes__, cls.__links__, cls.__link_defaults__ = attributes, links, defaults
-    cls.__own_attributes__ = own
-    cls.__table_name__ = _snake(cls.__name__)
-
-
-def _names_at_class() -> dict[str, Any]:
-    """Return the names in sight of the class statement, which may stand in a function."""
-    frame: Any = sys._getframe(2)
-    while frame.f_code.co_name == "__init_subclass__":
-        frame = frame.f_back
-    return dict(frame.f_locals)
-
-
-def _split(cls: type[Any], name: str, annotation: Any, names: dict[str, Any]) -> tuple[Any, Any]:
-    """Take ``Link[Camera]`` apart: the kind, and the rest as text or type."""
-    if isinstance(annotation, str):
-        tree = ast.parse(annotation, mode="eval").body
-        if isinstance(tree, ast.Subscript):
-            outer = ast.unparse(tree.value).rsplit(".", 1)[-1]
-            if outer in _KINDS:
-                return _KINDS[outer], ast.unparse(tree.slice).strip("'\"")
-    origin = getattr(annotation, "__origin__", None)
-    if origin in _KINDS.values():
-        return origin, annotation.__args__[0]
-    raise BadValue(
-        f"{cls.__name__}.{name} is annotated {annotation}",
-        expected="Attribute[...], Link[...], OptionalLink[...] or Links[...]",
-    )
-
-
-def _evaluate(inner: Any, names: dict[str, Any], place: str) -> Any:
-    if not isinstance(inner, str):
-        return inner
-    try:
-        return eval(inner, names)  # the author's own annotation, from the class body
-    except NameError as error:
-        raise BadValue(f"{place} has the unknown type {inner}: {error}") from None
-
-
-def _target(inner: Any, names: dict[str, Any]) -> Any:
-    """Return the class of a link, or its name where the class comes later."""
-    return names.get(inner, inner) if isinstance(inner, str) else inner
-
-
 def _register(cls: type[Persistent]) -> None:
     have = registry.get(cls.__name__)
     same_place = have is not None and (have.__module__, have.__qualname__) == (
@@ -338,16 +258,13 @@ def _register(cls: type[Persistent]) -> None:
             expected="one class a name in the whole system",
             do="Rename one of them",
         )
+    for other in registry.values():
+        if other.__table_name__ == cls.__table_name__ and other.__name__ != cls.__name__:
+            raise BadValue(
+                f"{cls.__name__} and {other.__name__} would have one table, {cls.__table_name__}",
+                do="Rename one of them",
+            )
     registry[cls.__name__] = cls
-
-
-def _snake(name: str) -> str:
-    letters: list[str] = []
-    for number, letter in enumerate(name):
-        if letter.isupper() and number and not name[number - 1].isupper():
-            letters.append("_")
-        letters.append(letter.lower())
-    return "".join(letters)
 
 
 def system_attribute(cls: type[Any], name: str, kind: Any, attribute: Any, source: str) -> None:

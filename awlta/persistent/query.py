@@ -34,6 +34,15 @@ class Question:
     limit: int | None = None
     offset: int = 0
 
+    def __post_init__(self) -> None:
+        root = self.cls if self.condition is None else self.condition.root
+        if not issubclass(self.cls, root):
+            raise QueryError(
+                f"A query for {self.cls.__name__} has a condition on {root.__name__}",
+                expected=f"conditions that start from {self.cls.__name__}",
+                do=f"Ask {root.__name__}.select(...), or walk to it by links",
+            )
+
 
 class Store(Protocol):
     """Where persistent objects are: a database session, or a DPU front-end's counter."""
@@ -95,6 +104,7 @@ class Query(Generic[P]):
 
     def where(self, condition: Condition) -> Query[P]:
         """Add a condition."""
+        self._refuse_limited("a condition")
         have = self._question.condition
         return Query(
             replace(self._question, condition=condition if have is None else Both(have, condition))
@@ -105,6 +115,7 @@ class Query(Generic[P]):
 
     def order_by(self, *paths: str) -> Query[P]:
         """Order by dotted paths; a leading minus turns the order."""
+        self._refuse_limited("an order")
         order = tuple(
             (resolve(self._question.cls, path.removeprefix("-")), path.startswith("-"))
             for path in paths
@@ -115,6 +126,13 @@ class Query(Generic[P]):
         """Take at most so many objects."""
         have = self._question.limit
         return Query(replace(self._question, limit=n if have is None else min(n, have)))
+
+    def _refuse_limited(self, what: str) -> None:
+        if self._question.limit is not None:
+            raise QueryError(
+                f"A query that was limited cannot take {what}",
+                expected="conditions and order first, limit() last",
+            )
 
     def __len__(self) -> int:
         return current_store().count(self._question)
@@ -134,11 +152,11 @@ class Query(Generic[P]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             if index.step not in (None, 1) or (index.start or 0) < 0 or (index.stop or 0) < 0:
-                return list(self)[index]
-            return list(self._part(index.start or 0, index.stop))
+                return self.all()[index]
+            return self._part(index.start or 0, index.stop).all()
         if index < 0:
-            return list(self)[index]
-        found = list(self._part(index, index + 1))
+            return self.all()[index]
+        found = self._part(index, index + 1).all()
         if not found:
             raise IndexError(f"The query has no object number {index}")
         return found[0]

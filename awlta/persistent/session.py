@@ -1,33 +1,32 @@
 """A session: one database, one context, and every object in memory once.
 
 Objects are read by class, many at a time; links are read for all objects that came together.
-Writing goes through a :class:`Unit`, which collects rows by table and writes them in one
-transaction.
+Writing goes through a :class:`~awlta.persistent.unit.Unit`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from ..errors import NotFound, Refused
 from . import tables
 from .attributes import AnyLink, LinkList, watches
-from .codecs import time_to_microseconds
 from .compiler import compile_question
-from .conditions import Column
+from .conditions import Both, Column, Compare, Either, Not
 from .context import Context
 from .database import Database
 from .keys import check_object_id
 from .model import Persistent, find_class, remember_batch
 from .query import Question, store
 from .records import shared_digest
+from .unit import Unit as Unit
+from .unit import own_digest
 
 CHUNK = 2000
 """Keys in one IN list."""
@@ -58,6 +57,11 @@ class Session:
                     self.database.insert(connection, tables.project, [(key, node, project, "")])
         return Context(user, project, level, node, owner, key)
 
+    def has_project(self, name: str) -> bool:
+        """Tell whether a project is in the database."""
+        with self.database.read() as connection:
+            return _named(connection, tables.project, name) is not None
+
     @contextmanager
     def use(self) -> Iterator[Session]:
         """Make this the store that queries ask, for a block."""
@@ -81,8 +85,6 @@ class Session:
 
     def count(self, question: Question) -> int:
         """Return how many objects there are, without reading them."""
-        from sqlalchemy import func  # used here alone
-
         statement = self._compile(question).order_by(None).subquery()
         with self._asking(question) as connection:
             return int(connection.execute(select(func.count()).select_from(statement)).scalar_one())
@@ -98,11 +100,13 @@ class Session:
         """Return the statement and the database's plan."""
         with self._asking(question) as connection:
             compiled = self._compile(question).compile(
-                self.database.engine, compile_kwargs={"literal_binds": True}
+                self.database.engine, compile_kwargs={"render_postcompile": True}
             )
+            values: Any = compiled.params
+            if compiled.positiontup is not None:
+                values = tuple(values[name] for name in compiled.positiontup)
             prefix = "EXPLAIN QUERY PLAN" if self.database.dialect == "sqlite" else "EXPLAIN"
-            text = str(compiled).replace("%", "%%") if prefix == "EXPLAIN" else str(compiled)
-            plan = connection.exec_driver_sql(f"{prefix} {text}").all()
+            plan = connection.exec_driver_sql(f"{prefix} {compiled}", values).all()
         return f"{compiled}\n\n" + "\n".join(str(row[-1]) for row in plan)
 
     def _compile(self, question: Question, columns: Sequence[Column[Any]] | None = None) -> Any:
@@ -201,9 +205,9 @@ class Session:
     def _set_link(
         self, obj: Persistent, step: AnyLink, targets: list[Any], hidden: bool, alone: bool
     ) -> None:
-        if step.many:
+        if step.many and not hidden:
             obj.__dict__[step.name] = LinkList(obj, step, targets)
-        elif targets or (step.optional and not hidden):
+        elif not hidden and (targets or step.optional):
             obj.__dict__[step.name] = targets[0] if targets else None
         elif alone:
             raise Refused(
@@ -271,10 +275,11 @@ class Session:
     def unit(self) -> Iterator[Unit]:
         """Give a unit of work; everything added to it is committed together at its end."""
         with self.database.write() as connection:
-            unit = Unit(self, connection)
+            unit = Unit(self.database, self.context, connection)
             yield unit
             unit.flush()
-        unit.done()
+        for entry in unit.entries():
+            self._keep(entry.obj, entry.values(), entry.key)
 
     def commit(self, *objects: Persistent) -> None:
         """Commit objects that need no recipe, and what they link, in one transaction."""
@@ -283,134 +288,23 @@ class Session:
                 obj._admit()
                 unit.add(obj)
 
-    def register(self, obj: Persistent, key: int) -> None:
-        """Take a committed object into the identity map."""
-        obj.__dict__["_key"] = key
-        obj.__dict__["_store"] = self
-        self._objects[key] = obj
-
-
-class Unit:
-    """The rows of one transaction, collected by table."""
-
-    def __init__(self, session: Session, connection: Connection) -> None:
-        self.session = session
-        self.connection = connection
-        self.now = time_to_microseconds(datetime.now(UTC))
-        self._rows: dict[str, tuple[Table, list[tuple[Any, ...]]]] = {}
-        self._new: dict[str, tuple[Persistent, int]] = {}
-        self._adopted: list[tuple[Persistent, int, str, int]] = []
-
-    def key(self) -> int:
-        """Return a new integer key."""
-        return self.session.database.keys(self.connection, 1)[0]
-
-    def row(self, table: Table, values: tuple[Any, ...]) -> None:
-        """Add one row, its values in the order of the table's columns."""
-        self._rows.setdefault(table.name, (table, []))[1].append(values)
-
-    def add(
-        self,
-        obj: Persistent,
-        *,
-        activity: int | None = None,
-        content_digest: str | None = None,
-    ) -> int:
-        """Add an object and whatever it links that is not stored yet; return its key."""
-        if obj.is_stored:
-            key: int = obj.__dict__["_key"]
-            return key
-        if obj.object_id in self._new:
-            return self._new[obj.object_id][1]
-        for _, _, target in obj.linked():
-            if not target.is_stored:
-                target._admit()
-                self.add(target)
-        if type(obj).__shared__:
-            content_digest = shared_digest(obj)
-            known = self._same(obj, content_digest)
-            if known is not None:
-                return known
-        key = self.key()
-        self._new[obj.object_id] = (obj, key)
-        self._product_rows(obj, key, activity, content_digest)
-        if type(obj).__shared__ and content_digest is not None:
-            home = self.session.context.home
-            self.row(tables.shared, (home, bytes.fromhex(content_digest), key))
-        return key
-
-    def _same(self, obj: Persistent, digest: str) -> int | None:
-        """Return the key of the stored shared object of equal content, if there is one."""
-        for other, key in self._new.values():
-            if type(other) is type(obj) and other.__dict__.get("content_digest") == digest:
-                self._adopted.append((obj, key, other.object_id, self.now))
-                return key
+    def equals(self, obj: Persistent) -> list[str]:
+        """Return the object_ids of stored shared objects with the content of this one."""
+        digest = shared_digest(obj)
         s, p = tables.shared, tables.product
-        found = self.connection.execute(
-            select(p.c.id, p.c.object_id, p.c.creation_date)
+        wanted = [bytes.fromhex(d) for d in (digest, own_digest(digest, self.context))]
+        statement = (
+            select(p.c.object_id)
             .select_from(s.join(p, p.c.id == s.c.product))
-            .where(s.c.digest == bytes.fromhex(digest))
-        ).first()
-        if found is None:
-            return None
-        key = int(found[0])
-        self._adopted.append((obj, key, str(UUID(bytes=bytes(found[1]))), int(found[2])))
-        self._new[obj.object_id] = (obj, key)
-        return key
-
-    def _product_rows(
-        self,
-        obj: Persistent,
-        key: int,
-        activity: int | None,
-        content_digest: str | None,
-    ) -> None:
-        context = self.session.context.row
-        digest = None if content_digest is None else bytes.fromhex(content_digest)
-        self.row(
-            tables.product,
-            (
-                key,
-                *context,
-                UUID(obj.object_id).bytes,
-                type(obj).__name__,
-                self.now,
-                activity,
-                digest,
-                obj.__dict__.get("category"),
-            ),
+            .where(s.c.digest.in_(wanted), self.context.scope(p))
         )
-        self.session.database.ensure(type(obj), self.connection)
-        for part, table in tables.class_tables(type(obj)):
-            values = [_encode(a, obj) for a in tables.own_attributes(part)]
-            self.row(table, (key, *context, *values))
-        for role, position, target in obj.linked():
-            step = type(obj).__links__[role]
-            edge = (key, role, position, self.add(target), step.is_input, *context)
-            self.row(tables.dep, edge)
-        attributes = type(obj).__attributes__
-        obj.__dict__["creation_date"] = attributes["creation_date"].codec.decode(self.now)
-        if "content_digest" in attributes or type(obj).__shared__:
-            obj.__dict__["content_digest"] = content_digest
+        with self.database.read() as connection:
+            return [str(UUID(bytes=bytes(raw))) for (raw,) in connection.execute(statement)]
 
-    def flush(self) -> None:
-        """Write what was collected, one executemany a table."""
-        for table, rows in self._rows.values():
-            self.session.database.insert(self.connection, table, rows)
-        self._rows.clear()
-
-    def done(self) -> None:
-        """Tell the objects, after the transaction, that they are stored."""
-        for obj, key, object_id, created in self._adopted:
-            obj.__dict__["object_id"] = object_id
-            decode = type(obj).__attributes__["creation_date"].codec.decode
-            obj.__dict__["creation_date"] = decode(created)
-            obj.__dict__["_key"] = key
-            obj.__dict__["_store"] = self.session
-        adopted = {id(entry[0]) for entry in self._adopted}
-        for obj, key in self._new.values():
-            if id(obj) not in adopted:
-                self.session.register(obj, key)
+    def _keep(self, obj: Persistent, values: dict[str, Any], key: int) -> None:
+        """Take a committed object into the identity map, after the transaction."""
+        obj.__dict__.update(values, _key=key, _store=self)
+        self._objects.setdefault(key, obj)
 
 
 def _named(connection: Connection, table: Table, name: str) -> int | None:
@@ -419,8 +313,6 @@ def _named(connection: Connection, table: Table, name: str) -> int | None:
 
 def _classes_of(question: Question, columns: Sequence[Column[Any]]) -> set[type[Any]]:
     """Return every class whose table a question may touch."""
-    from .conditions import Both, Compare, Either, Not
-
     found: set[type[Any]] = {question.cls}
     pending: list[Any] = [question.condition]
     for column in (*columns, *(c for c, _ in question.order)):
@@ -434,15 +326,6 @@ def _classes_of(question: Question, columns: Sequence[Column[Any]]) -> set[type[
             case Compare(_, attribute):
                 found.add(attribute.owner)  # type: ignore[attr-defined]
     return found
-
-
-def _encode(attribute: Any, obj: Persistent) -> Any:
-    value = obj.__dict__.get(attribute.name)
-    if value is None:
-        if attribute.nullable:
-            return None
-        return attribute.codec.encode(getattr(obj, attribute.name))
-    return attribute.codec.encode(value)
 
 
 def _decode(attribute: Any) -> Any:

@@ -26,6 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from ..errors import BadValue
+
 SYSTEM = MetaData()
 """The tables that Alembic's migrations make."""
 
@@ -256,6 +258,12 @@ def table_of(cls: Any) -> Table:
 
     An attribute column may be NULL although the value may not be None: NULL is then NaN.
     """
+    if cls.__table_name__ in SYSTEM.tables:
+        raise BadValue(
+            f"The class {cls.__name__} would have the system's table {cls.__table_name__}",
+            expected="another name",
+            do=f"Name it for instance Observing{cls.__name__}",
+        )
     table = CLASSES.tables.get(cls.__table_name__)
     columns = [Column(a.name, _TYPES[a.codec.column](), nullable=True) for a in own_attributes(cls)]
     if table is not None:

@@ -37,9 +37,12 @@ def _column(values: list[Any], attribute: Any) -> Column:
     kind: Any = np.str_ if is_time else kinds.get(attribute.codec.column, object)
     if attribute.codec.name in ("object_id",):
         kind = np.str_
-    if attribute.codec.column == "blob" and kind is object:
+    if attribute.codec.name.startswith("tuple"):
+        kind = object
+    if kind is object:
         filled = np.empty(len(values), dtype=object)
-        filled[:] = values
+        for number, value in enumerate(values):  # arrays of one shape would be taken apart
+            filled[number] = value
     else:
         blank = "" if kind is np.str_ else kind(0)
         filled = np.array([blank if v is None else v for v in values], dtype=kind)

@@ -136,13 +136,13 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def printable(text: str) -> str:
-    """Return text without what a terminal obeys: escape sequences and control characters.
+    r"""Return text without what a terminal obeys: escape sequences and control characters.
 
     A log is written by whatever ran, and is shown to people: it may colour nothing, move no
     cursor and set no title. Newlines and tabs stay.
 
-    >>> printable("\\x1b[31mred\\x1b[0m\\x07 10%\\r 20%\\n")
-    'red 10%\\n 20%\\n'
+    >>> printable("\x1b[31mred\x1b[0m\x07 10%\r 20%\n")
+    'red 10%\n 20%\n'
     """
     text = _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     return _CONTROLS.sub("", text)

@@ -94,7 +94,7 @@ class Wire:
             raise Unreachable(
                 f"The DPU front-end at {self.url} does not answer: {error}",
                 expected="a running front-end that this machine can reach",
-                do="Start it ('awlta serve dpu') or mend dpu = ... in the profile; its queue is kept",
+                do="Start it ('awlta serve dpu'; its queue is kept) or mend dpu in the profile",
                 url=self.url,
             ) from error
         try:

@@ -285,26 +285,21 @@ class DataClient:
             if promised:
                 headers = {"Range": f"bytes={start}-", "If-Range": f'"{promised.sha256}"'}
             reply = self._wire.ask("GET", f"/{name}", headers, stream=True)
-            if promised is None:
-                promised = self._wire.promised(reply)
-            elif reply.status != 206:
-                reply.close()
-                raise self._wire.stranger(reply)
             try:
-                for block in reply.stream(CHUNK, decode_content=False):
-                    digester.update(block)
-                    sink.write(block)
-                    if progress:
-                        progress(len(block))
+                if promised is None:
+                    promised = self._wire.promised(reply)
+                elif reply.status != 206:
+                    raise self._wire.stranger(reply)
+                _pour(reply, sink, digester, progress)
                 return promised, digester.result()
             except urllib3.exceptions.HTTPError as error:
                 broken = 0 if sink.tell() > start else broken + 1
-                if broken == RESUMES or sink.tell() >= promised.size:
+                if broken == RESUMES:
                     raise self._wire.broken(
                         f"broke off while {name} was received", error
                     ) from error
             finally:
-                reply.release_conn()
+                reply.close()
 
     def _mangled(self, name: str, wrong: list[str]) -> DigestMismatch:
         return DigestMismatch(
@@ -333,6 +328,19 @@ def _digested(
             left -= len(block)
             digested = pool.submit(digester.update, block)
             yield block
+            digested.result()
+            if progress:
+                progress(len(block))
+
+
+def _pour(
+    reply: urllib3.BaseHTTPResponse, sink: BinaryIO, digester: Digester, progress: Progress | None
+) -> None:
+    """Write the body of a reply to a file and digest it beside the receiving."""
+    with ThreadPoolExecutor(1, "awlta-digest") as pool:
+        for block in reply.stream(CHUNK, decode_content=False):
+            digested = pool.submit(digester.update, block)
+            sink.write(block)
             digested.result()
             if progress:
                 progress(len(block))

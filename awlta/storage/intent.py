@@ -22,8 +22,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
 
-from ..errors import Fault, LeaseLost, Refused
-from ..persistent import tables
+from ..errors import Fault, LeaseLost, NotFound, Refused
+from ..persistent import new_object_id, tables
 from ..persistent.codecs import time_to_microseconds
 from ..persistent.session import Session
 
@@ -90,7 +90,8 @@ def begin(
     ----------
     session : Session
     object_id : str
-        Identity proposed; the one of an intent that is taken over wins.
+        Identity proposed; the one of an intent that is taken over wins, and a new one is given
+        where the proposed one belongs to other work.
     kind : str
         ``make`` or ``ingest``.
     class_name : str
@@ -108,7 +109,7 @@ def begin(
     now = _now()
     token = _token()
     with session.database.write() as connection:
-        row = _pending(connection, work)
+        row = _pending(connection, session, work)
         if row is not None:
             over = State(row.state) in (State.FAILED, State.EXPIRED)
             if not over and not _is_free(row.lease, row.lease_until, now):
@@ -131,6 +132,8 @@ def begin(
                 )
             )
             return lease
+        if _is_known(connection, object_id):  # what it asks for was changed after it failed
+            object_id = new_object_id()
         connection.execute(
             insert(i).values(
                 object_id=UUID(object_id).bytes,
@@ -153,14 +156,23 @@ def begin(
     return Lease(object_id, 1, token)
 
 
-def _pending(connection: Connection, work: str) -> Any:
-    """Return the newest intent for some work that did not come to its end."""
+def _pending(connection: Connection, session: Session, work: str) -> Any:
+    """Return the newest intent of this context for some work that did not come to its end."""
     i = tables.intent
+    context = session.context
     return connection.execute(
         select(i)
         .where(i.c.work == bytes.fromhex(work), i.c.state != State.ARCHIVED.value)
+        .where(i.c.owner == context.owner_key, i.c.project == context.project_key)
+        .where(i.c.level == context.level)
         .order_by(i.c.created.desc())
     ).first()
+
+
+def _is_known(connection: Connection, object_id: str) -> bool:
+    i = tables.intent
+    raw = UUID(object_id).bytes
+    return connection.execute(select(i.c.state).where(i.c.object_id == raw)).first() is not None
 
 
 def move(
@@ -259,7 +271,9 @@ def expire(session: Session, object_id: str, reason: str) -> None:
     i = tables.intent
     raw = UUID(object_id).bytes
     with session.database.write() as connection:
-        row = connection.execute(select(i).where(i.c.object_id == raw)).one()
+        row = connection.execute(select(i).where(i.c.object_id == raw)).first()
+        if row is None:
+            raise NotFound(f"There is no intent of {object_id}", do="Run 'awlta doctor'")
         if not _is_free(row.lease, row.lease_until, _now()):
             raise Refused(f"{object_id} is held by {_holder(row.lease)}", do="End that process")
         check_move(State(row.state), State.EXPIRED, f"The intent of {object_id}")

@@ -92,8 +92,12 @@ class Books:
     ) -> None:
         """Record the end of an attempt in the database, and move its job.
 
-        The intent becomes failed: the next attempt takes it over, with the same object_id.
+        The intent becomes failed: the next attempt takes it over, with the same object_id. If
+        the product was committed after all, the job is completed.
         """
+        if self.is_archived(job):
+            self.queue.move(job.order_id, JobState.COMPLETED)
+            return
         self.logs.note(job.order_id, f"attempt {job.attempt} {error.code}: {error}")
         order, lease = self.queue.order(job.order_id), self.queue.lease(job.order_id)
         if lease is not None:

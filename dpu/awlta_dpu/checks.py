@@ -52,9 +52,7 @@ def check_orders(workspace: Workspace, orders: Sequence[WorkOrder]) -> None:
         raise first
 
 
-def find_inputs(
-    workspace: Workspace, records: Sequence[ObjectRecord]
-) -> dict[str, Persistent]:
+def find_inputs(workspace: Workspace, records: Sequence[ObjectRecord]) -> dict[str, Persistent]:
     """Return the committed objects that some records link, as far as they are in the scope."""
     wanted = {i for record in records for ids in record.links.values() for i in ids}
     found = workspace.get_many(sorted(_stored(workspace, wanted)))
@@ -109,7 +107,7 @@ def build(record: ObjectRecord, inputs: Mapping[str, Persistent]) -> DataProduct
 
 
 def _product_class(name: str) -> type[DataProduct]:
-    cls: Any = find_class(name)
+    cls: type[Any] = find_class(name)
     if not issubclass(cls, DataProduct):
         raise BadValue(f"{name} is no data product", expected="a class with a recipe")
     if cls.__recipe__ is None:
@@ -129,9 +127,7 @@ def _check_roles(cls: type[DataProduct], record: ObjectRecord) -> None:
             raise BadValue(f"{step.place} links {len(ids)} objects", expected="one")
 
 
-def _targets(
-    record: ObjectRecord, inputs: Mapping[str, Persistent]
-) -> dict[str, list[Persistent]]:
+def _targets(record: ObjectRecord, inputs: Mapping[str, Persistent]) -> dict[str, list[Persistent]]:
     missing = [(r, i) for r, ids in record.links.items() for i in ids if i not in inputs]
     if missing:
         role, object_id = missing[0]

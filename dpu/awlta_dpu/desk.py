@@ -91,9 +91,7 @@ class Desk:
         active = self._queue.in_state(JobState.ACTIVE)
         gone = self._back_end.ended([job.runner for job in active if job.runner])
         for job in active:
-            if self._books.is_archived(job):
-                self._queue.move(job.order_id, JobState.COMPLETED)
-            elif job.runner in gone or not job.runner:
+            if job.runner in gone or not job.runner:
                 error = JobFailed("The front-end ended before the job did")
                 self._books.end_attempt(job, error, JobState.QUEUED)
 

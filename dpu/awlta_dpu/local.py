@@ -34,6 +34,7 @@ class LocalCores:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, task: Task) -> str:
+        """Start a runner and return its name."""
         command = [sys.executable, "-m", "awlta", "serve", "runner", *self._arguments]
         command += ["--order", task.order_id, "--attempt", str(task.attempt)]
         command += ["--scratch", str(self._scratch / task.order_id), "--with-parent"]
@@ -51,6 +52,7 @@ class LocalCores:
         return name
 
     def ended(self, runners: Sequence[str]) -> dict[str, str]:
+        """Return those of some runners that are gone, each with how it ended."""
         found = {}
         for name, child in list(self._children.items()):
             code = child.poll()
@@ -65,6 +67,7 @@ class LocalCores:
         return found
 
     def cancel(self, runner: str) -> None:
+        """Kill a runner with its process group, and wait for it."""
         kill(runner)
         child = self._children.pop(runner, None)
         if child is not None:
@@ -73,6 +76,7 @@ class LocalCores:
                 child.stdin.close()
 
     def close(self) -> None:
+        """End whatever is running."""
         for name in list(self._children):
             self.cancel(name)
 
@@ -101,5 +105,5 @@ def kill(runner: str) -> None:
 def words(code: int) -> str:
     """Tell how a process ended by its exit code as subprocess gives it."""
     if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by signal {-code} ({signal.strsignal(-code)})"
     return f"ended with exit status {code}"

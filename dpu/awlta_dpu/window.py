@@ -6,13 +6,14 @@ come twice, since its first answer can get lost: the second is answered like the
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
-from awlta.errors import AwltaError, BadInput, BadValue, LeaseLost, Refused, from_json
+from awlta.errors import BadInput, BadValue, LeaseLost, Refused, from_json
 from awlta.lineage import DataProduct, FileRecord, Workspace
 from awlta.lineage.activity import Activity
 from awlta.persistent import Persistent, tables
@@ -23,6 +24,8 @@ from awlta.storage.intent import Lease, State
 
 from .books import Books
 from .checks import build, find_inputs
+
+_T = TypeVar("_T")
 
 
 class Window:
@@ -58,7 +61,7 @@ class Window:
     def objects(self, order_id: str, body: Any) -> dict[str, Any]:
         """Return objects by their ids, with their files."""
         with self._at_work(order_id, body).use() as workspace:
-            found = workspace.get_many(_texts(body, "ids"))  # type: ignore[attr-defined]
+            found = workspace.get_many(_texts(body, "ids"))
             return {"objects": [_told(obj) for obj in found]}
 
     def links(self, order_id: str, body: Any) -> dict[str, Any]:
@@ -68,7 +71,7 @@ class Window:
         """
         role = _get(body, "role", str)
         with self._at_work(order_id, body).use() as workspace:
-            owners = workspace.get_many(_texts(body, "owners"))  # type: ignore[attr-defined]
+            owners = workspace.get_many(_texts(body, "owners"))
             links: dict[str, list[str]] = {}
             targets: dict[str, Persistent] = {}
             for owner in owners:
@@ -85,9 +88,170 @@ class Window:
     def standing(self, order_id: str, body: Any) -> dict[str, Any]:
         """Return verdict, flags, owner, project and level of one object."""
         with self._at_work(order_id, body).use() as workspace:
-            obj = workspace.get(_get(body, "id", str))  # type: ignore[attr-defined]
+            obj = workspace.get(_get(body, "id", str))
             return {
-                "is_valid": workspace.standing(obj, "is_valid"),  # type: ignore[attr-defined]
-                "quality_flags": workspace.standing(obj, "quality_flags"),  # type: ignore[attr-defined]
-                "names": workspace.names(obj),  # type: ignore[attr-defined]
+                "is_valid": workspace.standing(obj, "is_valid"),
+                "quality_flags": workspace.standing(obj, "quality_flags"),
+                "names": workspace.names(obj),
             }
+
+    # steps of an attempt -----------------------------------------------------------------
+
+    def begin(self, order_id: str, body: Any) -> dict[str, Any]:
+        """Write the intent, or take over the one of an attempt before; return its lease."""
+        self._active(order_id, _get(body, "attempt", int))
+        lease = self._queue.lease(order_id)
+        if lease is None:
+            order = self._queue.order(order_id)
+            workspace = self._books.workspace(order)
+            lease = intent.begin(
+                workspace,
+                object_id=order.product.object_id,
+                kind="make",
+                class_name=order.product.class_name,
+                work=_digest(body, "work"),
+                names=[],
+            )
+            try:
+                self._queue.leased(order_id, lease)
+            except sqlite3.Error:
+                # Nobody knows of this lease: without this it would be held until it runs out.
+                intent.release_lease(workspace, lease.object_id)
+                raise
+        return {"lease": vars(lease)}
+
+    def storing(self, order_id: str, body: Any) -> dict[str, Any]:
+        """Note which files are about to be stored."""
+        return self._move(order_id, body, State.TRANSFERRING, names=_texts(body, "names"))
+
+    def verified(self, order_id: str, body: Any) -> dict[str, Any]:
+        """Note that every file is stored and its digests agree."""
+        return self._move(order_id, body, State.VERIFIED)
+
+    def archive(self, order_id: str, body: Any) -> dict[str, Any]:
+        """Commit product, lineage, files and activity together; the job is completed then."""
+        lease = self._lease(order_id, body)
+        job, order = self._queue.job(order_id), self._queue.order(order_id)
+        if job.state is JobState.COMPLETED:
+            return {}
+        self._active(order_id, _get(body, "attempt", int))
+        workspace = self._books.workspace(order)
+        if not self._books.is_archived(job):
+            with workspace.use():
+                product = _handed_in(workspace, body, order, lease)
+                files = [FileRecord.from_json(file) for file in _get(body, "files", list)]
+                activity = _activity(_get(body, "activity", dict), order)
+                environment = _get(body, "environment", dict)
+                workspace.archive(product, lease, files, activity, environment)
+        self._queue.move(order_id, JobState.COMPLETED)
+        return {}
+
+    def fail(self, order_id: str, body: Any) -> dict[str, Any]:
+        """Record an attempt that failed, and why."""
+        job = self._queue.job(order_id)
+        if job.state is JobState.ACTIVE and job.attempt == _get(body, "attempt", int):
+            told = _get(body, "error", dict)
+            error = from_json(
+                {key: told.get(key, "") for key in ("code", "found", "expected", "do")}
+            )
+            activity = body.get("activity")
+            known = None if activity is None else _activity(activity, self._queue.order(order_id))
+            self._books.attempt_failed(job, error, known)
+        return {}
+
+    def _active(self, order_id: str, attempt: int) -> JobRecord:
+        job = self._queue.job(order_id)
+        if job.state is not JobState.ACTIVE or job.attempt != attempt:
+            raise LeaseLost(
+                f"Attempt {attempt} at order {order_id} is over: its job is {job.state.value}, "
+                f"attempt {job.attempt}",
+                do="Leave it; nothing of this attempt was committed",
+            )
+        return job
+
+    def _at_work(self, order_id: str, body: Any) -> Workspace:
+        """Return the workspace of an order that is being carried out."""
+        self._active(order_id, _get(body, "attempt", int))
+        return self._books.workspace(self._queue.order(order_id))
+
+    def _lease(self, order_id: str, body: Any) -> Lease:
+        """Return the lease of the order, if it is the one that the runner has."""
+        lease = self._queue.lease(order_id)
+        if lease is None or vars(lease) != _get(body, "lease", dict):
+            raise LeaseLost(
+                f"The lease for order {order_id} is another one now",
+                do="Leave it; nothing of this attempt was committed",
+            )
+        return lease
+
+    def _move(self, order_id: str, body: Any, new: State, **facts: Any) -> dict[str, Any]:
+        self._active(order_id, _get(body, "attempt", int))
+        lease = self._lease(order_id, body)
+        workspace = self._books.workspace(self._queue.order(order_id))
+        if _stands(workspace, lease) != new.value:
+            intent.move(workspace, lease, new, **facts)
+        return {}
+
+
+def _stands(workspace: Workspace, lease: Lease) -> str | None:
+    i = tables.intent
+    with workspace.database.read() as connection:
+        statement = select(i.c.state).where(i.c.lease == lease.token)
+        state: str | None = connection.execute(statement).scalar()
+    return state
+
+
+def _handed_in(workspace: Workspace, body: Any, order: WorkOrder, lease: Lease) -> DataProduct:
+    """Return the product as the recipe left it."""
+    record = ObjectRecord.from_json(body.get("product"))
+    if (record.class_name, record.object_id) != (order.product.class_name, lease.object_id):
+        raise BadValue(
+            f"A {record.class_name} {record.object_id} was handed in",
+            expected=f"the {order.product.class_name} {lease.object_id} that was ordered",
+        )
+    return build(record, find_inputs(workspace, [record]))
+
+
+def _activity(told: Any, order: WorkOrder) -> Activity:
+    """Return the runner's record of the run; for whom it ran the front-end knows itself."""
+    return replace(Activity.from_json(told), operator=order.user, order_id=order.order_id)
+
+
+def _told(obj: Persistent) -> dict[str, Any]:
+    files = obj.files if isinstance(obj, DataProduct) else ()
+    record = describe(obj, with_links=False)
+    return {"record": record.to_json(), "files": [file.to_json() for file in files]}
+
+
+def _follow(owner: Persistent, role: str) -> Sequence[Persistent]:
+    step = type(owner).__links__.get(role)
+    if step is None:
+        raise BadValue(f"{type(owner).__name__} has no link {role[:80]!r}")
+    value = getattr(owner, role)
+    if step.many:
+        return list(value)
+    return [] if value is None else [value]
+
+
+def _get(body: Any, name: str, kind: type[_T]) -> _T:
+    """Return a value of a request; raise BadInput where it is missing or of another type."""
+    value = body.get(name) if isinstance(body, dict) else None
+    if type(value) is not kind:
+        raise BadInput(
+            f"{name} = {str(value)[:80]!r} in the request", expected=f"a {kind.__name__}"
+        )
+    return value
+
+
+def _texts(body: Any, name: str) -> list[str]:
+    values = _get(body, name, list)
+    if not all(isinstance(value, str) for value in values):
+        raise BadInput(f"{name} holds other things than texts", expected="a list of texts")
+    return values
+
+
+def _digest(body: Any, name: str) -> str:
+    value = _get(body, name, str)
+    if len(value) != 64 or set(value) - set("0123456789abcdef"):
+        raise BadInput(f"{name} = {value[:80]!r} in the request", expected="a sha256")
+    return value

@@ -1,0 +1,117 @@
+"""What a kill or a fault may leave behind, found in one pass: rows, files, intents, tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import inspect, select
+
+from ..errors import AwltaError
+from ..lineage import Workspace
+from ..persistent import registry, tables
+from ..storage.intent import OPEN, IntentRow, State, expire, intents
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes
+    ----------
+    kind : str
+        ``work``, ``file``, ``row``, ``table`` or ``service``.
+    what, remedy : str
+    clean : callable or None
+        Does the remedy; deletes nothing.
+    """
+
+    kind: str
+    what: str
+    remedy: str
+    clean: Callable[[], None] | None = None
+
+    def to_json(self) -> dict[str, str]:
+        """Return kind, what and remedy."""
+        return {"kind": self.kind, "what": self.what, "remedy": self.remedy}
+
+
+def examine(workspace: Workspace) -> list[Finding]:
+    """Return everything that is not as it should be."""
+    found = [*_tables(workspace)]
+    open_work = intents(workspace, *OPEN)
+    found += _work(workspace, open_work)
+    try:
+        stored = dict(workspace.client().names())
+    except AwltaError as error:
+        return [*found, Finding("service", str(error), "Start the dataserver")]
+    return [*found, *_files(workspace, stored, open_work)]
+
+
+def _tables(workspace: Workspace) -> Iterator[Finding]:
+    """Compare the tables of classes with the classes."""
+    with workspace.database.read() as connection:
+        have = inspect(connection)
+        names = set(have.get_table_names())
+        for cls in registry.values():
+            for _, table in tables.class_tables(cls):
+                if table.name not in names:
+                    continue
+                columns = {c["name"] for c in have.get_columns(table.name)}
+                wanted = {c.name for c in table.columns}
+                if columns != wanted:
+                    different = ", ".join(sorted(columns ^ wanted))
+                    yield Finding(
+                        "table",
+                        f"{table.name} and class {cls.__name__} differ in {different}",
+                        "Migrate the table, or give the class another name",
+                    )
+
+
+def _work(workspace: Workspace, open_work: list[IntentRow]) -> Iterator[Finding]:
+    for row in open_work:
+        if row.is_free:
+            yield Finding(
+                "work",
+                f"{row.kind} of {row.class_name} {row.object_id}, {row.state.value}: "
+                f"{row.holder} is gone",
+                "Do the same again to complete it; --clean gives it up",
+                partial(_give_up, workspace, row.object_id),
+            )
+
+
+def _give_up(workspace: Workspace, object_id: str) -> None:
+    expire(workspace, object_id, "given up by 'awlta doctor --clean'")
+    with workspace.unit() as unit:
+        t = tables.ticket
+        unit.connection.execute(
+            t.update()
+            .where(t.c.object_id == bytes.fromhex(object_id.replace("-", "")))
+            .values(state=State.EXPIRED.value, reason="given up", updated=unit.now)
+        )
+
+
+def _files(
+    workspace: Workspace, stored: dict[str, Any], open_work: list[IntentRow]
+) -> Iterator[Finding]:
+    """Compare the names that the dataserver holds with the rows of files."""
+    f = tables.file
+    with workspace.database.read() as connection:
+        rows = connection.execute(select(f.c.name, f.c.size, f.c.sha256)).all()
+    known = {r.name: (r.size, bytes(r.sha256).hex()) for r in rows}
+    for name, expected in known.items():
+        held = stored.get(name)
+        if held is None:
+            yield Finding("row", f"{name} has a row, but no file", "Bring it from another copy")
+        elif (held.size, held.sha256) != expected:
+            yield Finding("row", f"{name} is not what its row says", "Bring it from another copy")
+    expected_soon = {name for row in open_work for name in row.names}
+    for name in sorted(set(stored) - set(known) - expected_soon):
+        yield Finding(
+            "file",
+            f"{name} has no row",
+            "--clean sets it aside in the dataserver's quarantine",
+            partial(workspace.client().set_aside, name),
+        )
