@@ -62,4 +62,4 @@ def _points_to(session: Session, path: Path, obj: Any) -> Condition:
     """Ask whether a link leads to an object, or to a shared one of equal content."""
     if type(obj).__shared__:
         return IsObject(path, tuple(session.equals(obj)))
-    return path == obj
+    return IsObject(path, (obj.object_id,))

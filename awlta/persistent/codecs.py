@@ -89,7 +89,8 @@ def _integer(value: Any) -> int:
 def _real(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError
-    return float(value)
+    # SQLite keeps no sign of zero, and equal content must have equal digests everywhere
+    return float(value) + 0.0
 
 
 def _boolean(value: Any) -> bool:

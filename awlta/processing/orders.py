@@ -124,6 +124,8 @@ def order_for(product: DataProduct, context: Context) -> WorkOrder:
     ------
     AlreadyMade, BadValue, NotMade
     """
+    if not isinstance(product, DataProduct):
+        raise BadValue(f"{product!r} is no data product", expected="a product that has a recipe")
     recipe = type(product).__recipe__
     if product.is_stored:
         raise AlreadyMade(f"{product!r} is made and committed", do="Use it as it is")

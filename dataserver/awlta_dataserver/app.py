@@ -210,7 +210,9 @@ async def _pour(request: web.Request, part: Part) -> None:
     written: asyncio.Future[None] | None = None
     batch: list[bytes] = []
     n_bytes = 0
-    async for block, _ in request.content.iter_chunks():
+    # Not `async for`: all requests without a body share one stream, which ends only once.
+    while not request.content.at_eof():
+        block, _ = await request.content.readchunk()
         batch.append(block)
         n_bytes += len(block)
         if n_bytes >= CHUNK:

@@ -1,5 +1,1 @@
 """The DPU: a front-end with a durable queue, back-ends that start runners, and the runner."""
-
-from __future__ import annotations
-
-from .service import main as main

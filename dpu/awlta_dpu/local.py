@@ -1,27 +1,37 @@
-"""The local back-end: a process a job, on the cores of this machine."""
+"""The local back-end: a process an order, on the cores of this machine."""
 
 from __future__ import annotations
 
+import json
 import os
+import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+from awlta.errors import Fault
 
 from .backend import Task
 
+START_SECONDS = 60.0
+"""How long the zygote may take to import everything."""
+
 
 class LocalCores:
-    """Runners as child processes, each the leader of a process group of its own.
+    """Runners forked by a zygote, each the leader of a process group of its own.
 
     Parameters
     ----------
     arguments : sequence of str
         Arguments that every runner gets: front-end, dataserver, token.
     scratch : Path
-        Folder for the scratch folders of the runners.
+        Folder for the scratch folders of the runners, which end with them.
     n_cores : int
     """
 
@@ -31,54 +41,134 @@ class LocalCores:
         self.n_slots = n_cores
         self._arguments = list(arguments)
         self._scratch = scratch
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._zygote = Zygote()
+        self._tasks: dict[str, tuple[int, Path]] = {}
 
     def start(self, task: Task) -> str:
-        """Start a runner and return its name."""
-        command = [sys.executable, "-m", "awlta", "serve", "runner", *self._arguments]
-        command += ["--order", task.order_id, "--attempt", str(task.attempt)]
-        command += ["--scratch", str(self._scratch / task.order_id), "--with-parent"]
-        with open(task.log, "ab") as log:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            )
-        name = f"{socket.gethostname()}:{child.pid}:{process_start(child.pid)}"
-        self._children[name] = child
+        """Start a runner and return its name, ``host:pid:start``.
+
+        Raises
+        ------
+        Fault
+        """
+        scratch = self._scratch / task.order_id
+        arguments = [*self._arguments, "--order", task.order_id, "--attempt", str(task.attempt)]
+        arguments += ["--scratch", str(scratch), "--with-parent"]
+        if not self._zygote.is_alive:
+            self._zygote = Zygote()
+        pid = self._zygote.fork(arguments, task.log)
+        name = f"{socket.gethostname()}:{pid}:{process_start(pid)}"
+        self._tasks[name] = (pid, scratch)
         return name
 
     def ended(self, runners: Sequence[str]) -> dict[str, str]:
         """Return those of some runners that are gone, each with how it ended."""
-        found = {}
-        for name, child in list(self._children.items()):
-            code = child.poll()
-            if code is not None:
-                found[name] = words(code)
-                del self._children[name]
-                if child.stdin is not None:
-                    child.stdin.close()
-        for name in set(runners) - set(found) - set(self._children):
-            kill(name)
+        codes = self._zygote.ended()
+        if not self._zygote.is_alive:
+            codes = {pid: codes.get(pid, -signal.SIGKILL) for pid, _ in self._tasks.values()}
+        found = {
+            name: words(codes[pid]) for name, (pid, _) in self._tasks.items() if pid in codes
+        }
+        for name in set(runners) - set(found) - set(self._tasks):
             found[name] = "went with the front-end that had started it"
+        for name in found:
+            self._clear(name)
         return found
 
     def cancel(self, runner: str) -> None:
-        """Kill a runner with its process group, and wait for it."""
-        kill(runner)
-        child = self._children.pop(runner, None)
-        if child is not None:
-            child.wait()
-            if child.stdin is not None:
-                child.stdin.close()
+        """Kill a runner with its process group."""
+        self._clear(runner)
 
     def close(self) -> None:
         """End whatever is running."""
-        for name in list(self._children):
-            self.cancel(name)
+        for name in list(self._tasks):
+            self._clear(name)
+        self._zygote.close()
+
+    def _clear(self, name: str) -> None:
+        """Kill what is left of a runner's process group, and remove its scratch folder."""
+        kill(name)
+        _, scratch = self._tasks.pop(name, (0, None))
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+class Zygote:
+    """The front-end's end of a zygote process, see :mod:`awlta_dpu.zygote`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "awlta_dpu.zygote"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            # As many runners as cores: none of them takes more than its own.
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._to = self._process.stdin
+        self._from = self._process.stdout
+        self._rest = b""
+        self._forked: list[int] = []
+        self._ended: dict[int, int] = {}
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process is there."""
+        return self._process.poll() is None
+
+    def fork(self, arguments: Sequence[str], log: Path) -> int:
+        """Have a runner forked; return its process id.
+
+        Raises
+        ------
+        Fault
+            The zygote has died, or it imports for too long.
+        """
+        line = json.dumps({"arguments": list(arguments), "log": str(log)}) + "\n"
+        end = time.monotonic() + START_SECONDS
+        with suppress(BrokenPipeError):
+            self._to.write(line.encode())
+            self._to.flush()
+        while not self._forked:
+            if not self._listen(end - time.monotonic()):
+                self.close()
+                raise Fault(
+                    "The process that forks runners has ended or does not answer",
+                    do="Its errors are in the log of the front-end",
+                )
+        return self._forked.pop(0)
+
+    def ended(self) -> dict[int, int]:
+        """Return the exit codes of runners that have ended since it was last asked."""
+        while self._listen(0.0):
+            continue
+        found, self._ended = self._ended, {}
+        return found
+
+    def _listen(self, seconds: float) -> bool:
+        """Take in what the process says; tell whether it said anything."""
+        if not select.select([self._from], [], [], max(seconds, 0.0))[0]:
+            return False
+        block = os.read(self._from.fileno(), 65536)
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for fact in map(json.loads, lines):
+            if "forked" in fact:
+                self._forked.append(fact["forked"])
+            else:
+                self._ended[fact["ended"]] = fact["code"]
+        return bool(block)
+
+    def close(self) -> None:
+        """End the process and its runners, and wait for it."""
+        with suppress(BrokenPipeError):
+            self._to.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def process_start(pid: int) -> str:
@@ -92,14 +182,12 @@ def process_start(pid: int) -> str:
 
 
 def kill(runner: str) -> None:
-    """Kill the process group of a runner, if it is that process still."""
+    """Kill the process group of a runner, if its leader is that process still."""
     host, _, rest = runner.partition(":")
     pid, _, started = rest.partition(":")
     if host == socket.gethostname() and started and process_start(int(pid)) == started:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(int(pid), signal.SIGKILL)
-        except ProcessLookupError:
-            return
 
 
 def words(code: int) -> str:

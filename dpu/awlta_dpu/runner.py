@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -44,6 +45,9 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if options.with_parent:
         threading.Thread(target=_watch_parent, daemon=True).start()
+    # A runner may be killed at any moment: what it printed shall be in the log by then.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )

@@ -15,7 +15,7 @@ from . import events
 from .camera_calibration import CameraCalibration
 from .constants import Constants
 from .events import CalibrationState, EventBlock
-from .raw_events import CALIBRATION_RUNS, RawEvents
+from .raw_events import RawEvents, raws_for_images
 from .run_calibration import RunCalibration
 from .tables import TableWriter
 
@@ -109,17 +109,15 @@ class CameraImages(DataProduct):
     @classmethod
     def targets(cls, wanted: Selection) -> list[CameraImages]:
         """Return the images of a run, or of all runs, telescope by telescope."""
-        raws = RawEvents.select(~RawEvents.kind.in_(CALIBRATION_RUNS)).where(RawEvents.n_events > 0)
-        if wanted.get("run") is not None:
-            raws = raws.where(RawEvents.run == wanted.get("run"))
-        return [cls._target(raw) for raw in raws]
-
-    @classmethod
-    def _target(cls, raw: RawEvents) -> CameraImages:
-        covering = CameraCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
-        own = None if covering else RunCalibration.select(raw=raw).max("creation_date")
-        parameters = ExtractionParameters()
-        return cls.get_target(raw=raw, run_calibration=own, parameters=parameters)
+        own = {c.raw.object_id: c for c in wanted.of(RunCalibration)}
+        return [
+            cls.get_target(
+                raw=raw,
+                run_calibration=own.get(raw.object_id),
+                parameters=ExtractionParameters(),
+            )
+            for raw in raws_for_images(wanted)
+        ]
 
 
 def row_type(n_pixels: int) -> np.dtype[Any]:

@@ -78,3 +78,11 @@ class RawEvents(DataProduct):
         if run is not None:
             files = files.where(RawFile.kind.in_(CALIBRATION_RUNS) | (RawFile.run == run))
         return [cls.get_target(source=f, telescope=t) for f in files for t in f.telescopes]
+
+
+def raws_for_images(wanted: Selection) -> list[RawEvents]:
+    """Return the events that images are wanted of: one run, or all but calibration runs."""
+    raws = RawEvents.select(RawEvents.n_events > 0).order_by("run")
+    if wanted.get("run") is not None:
+        return raws.where(RawEvents.run == wanted.get("run")).all()
+    return raws.where(~RawEvents.kind.in_(CALIBRATION_RUNS)).all()

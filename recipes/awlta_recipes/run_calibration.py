@@ -14,7 +14,7 @@ from . import events
 from .camera_calibration import CameraCalibration
 from .constants import Constants
 from .events import CalibrationState
-from .raw_events import CALIBRATION_RUNS, RawEvents
+from .raw_events import RawEvents, raws_for_images
 
 
 class NominalParameters(Parameters):
@@ -56,14 +56,11 @@ class RunCalibration(DataProduct):
     @classmethod
     def targets(cls, wanted: Selection) -> list[RunCalibration]:
         """Return one for each raw run that no camera calibration covers."""
-        raws = RawEvents.select(~RawEvents.kind.in_(CALIBRATION_RUNS)).where(RawEvents.n_events > 0)
-        raws = raws.where(RawEvents.state != CalibrationState.PE)
-        if wanted.get("run") is not None:
-            raws = raws.where(RawEvents.run == wanted.get("run"))
         return [
             cls.get_target(raw=raw, parameters=NominalParameters())
-            for raw in raws
-            if not CameraCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
+            for raw in raws_for_images(wanted)
+            if raw.state is not CalibrationState.PE
+            and not CameraCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
         ]
 
 

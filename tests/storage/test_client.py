@@ -54,6 +54,14 @@ def test_any_bytes_come_back(client, tmp_path, content):
     assert client.retrieve(name, tmp_path / "back").read_bytes() == content
 
 
+def test_empty_files_are_stored_one_after_another(client, name, tmp_path):
+    path = tmp_path / "empty"
+    path.touch()
+    for n in range(3):
+        assert client.store(path, f"{n}-{name}", object_id="o-1").size == 0
+        assert client.retrieve(f"{n}-{name}", tmp_path / "back").read_bytes() == b""
+
+
 def test_an_absent_name_has_no_digests_and_cannot_be_retrieved(client, name, tmp_path):
     assert client.head(name) is None
     with pytest.raises(NotFound, match=name):

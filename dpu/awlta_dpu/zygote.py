@@ -1,0 +1,125 @@
+"""The zygote: one process that has imported everything, and forks a runner for each order.
+
+A runner that is started from nothing spends more than a second on imports; a forked one, a few
+milliseconds. Every runner is a process of its own all the same: it starts from the same state,
+and what it does to itself, or what is done to it, ends with it.
+
+On standard input come lines of JSON, ``{"arguments": [...], "log": PATH}``; on standard output go
+``{"forked": PID}`` for each, in order, and ``{"ended": PID, "code": CODE}`` later. When standard
+input ends all runners are killed.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import selectors
+import signal
+import sys
+from contextlib import suppress
+
+import h5py  # noqa: F401  # imported here so that runners need not
+import numpy as np
+
+from awlta.errors import BadValue
+from awlta.lineage import DataProduct
+from awlta.lineage.activity import environment_values, instruction_set, running_release
+from awlta.lineage.packages import load_recipes, recipe_packages
+from awlta.persistent import registry
+
+from . import runner
+
+
+def main() -> int:
+    """Import everything, then fork runners until standard input ends."""
+    load_recipes()
+    _warm_up()
+    # The end of this pipe tells a runner that the zygote is gone, even if it was killed.
+    life, held = os.pipe()
+    gc.freeze()
+    runners: dict[int, int] = {}
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fd in runners:
+                    selector.unregister(key.fd)
+                    _bury(runners.pop(key.fd), key.fd)
+                    continue
+                block = os.read(0, 65536)
+                if not block:
+                    _kill(list(runners.values()))
+                    return 0
+                *lines, rest = (rest + block).split(b"\n")
+                for line in lines:
+                    pid = _fork(line, life, held)
+                    runners[handle := os.pidfd_open(pid)] = pid
+                    selector.register(handle, selectors.EVENT_READ)
+
+
+def _warm_up() -> None:
+    """Work out once what every runner would work out again."""
+    running_release(("awlta", *recipe_packages()))
+    environment_values()
+    instruction_set()
+    for cls in list(registry.values()):
+        if issubclass(cls, DataProduct) and cls.__recipe__ is not None:
+            with suppress(BadValue):
+                _ = cls.__recipe__.identity
+
+
+def _fork(line: bytes, life: int, held: int) -> int:
+    """Fork a runner and tell its process id."""
+    asked = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            os.close(held)
+            code = _run(asked["arguments"], asked["log"], life)
+        finally:
+            os._exit(code)
+    # Both sides do it, so that the group is there for whichever comes first.
+    with suppress(OSError):
+        os.setpgid(pid, pid)
+    _say({"forked": pid})
+    return pid
+
+
+def _run(arguments: list[str], log: str, life: int) -> int:
+    """Be a runner: in a process group of its own, with the log as output."""
+    os.setpgid(0, 0)
+    out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for source, target in ((life, 0), (out, 1), (out, 2)):
+        os.dup2(source, target)
+    # Every fork has the same state of NumPy's own generator; the standard library's is seeded.
+    np.random.seed()
+    try:
+        return runner.main(arguments)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _bury(pid: int, handle: int) -> None:
+    os.close(handle)
+    _, status = os.waitpid(pid, 0)
+    _say({"ended": pid, "code": os.waitstatus_to_exitcode(status)})
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _say(fact: dict[str, int]) -> None:
+    os.write(1, json.dumps(fact).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

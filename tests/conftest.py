@@ -1,0 +1,117 @@
+"""What all tests share: databases made quickly, sessions in use, one dataserver."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from awlta.config import Profile
+from awlta.lineage import Workspace
+from awlta.persistent.database import create
+from awlta.persistent.session import Session
+from awlta.services import Child
+
+settings.register_profile(
+    "awlta",
+    deadline=None,  # timings are for benchmarks
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("awlta")
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Folder of the test data, or a skip where there is none."""
+    folder = os.environ.get("AWLTA_TEST_DATA")
+    if not folder:
+        pytest.skip("AWLTA_TEST_DATA names no folder of test data")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without an object; copying it is quicker than migrating."""
+    path = tmp_path_factory.mktemp("empty") / "awlta.db"
+    create(f"sqlite:///{path}", 0)
+    return path
+
+
+@pytest.fixture
+def new_profile(tmp_path: Path, empty_database: Path) -> Callable[..., Profile]:
+    """Make profiles of several people on one database."""
+    database = tmp_path / "awlta.db"
+
+    def make(user: str = "ada", project: str = "CRAB", level: int = 1, **more: str) -> Profile:
+        if not database.exists():
+            shutil.copy(empty_database, database)
+        home = tmp_path / f"{user}.{project}.{level}"
+        home.mkdir(exist_ok=True)
+        url = f"sqlite:///{database}"
+        return Profile(home, user, project=project, privileges=level, database=url, **more)
+
+    return make
+
+
+@pytest.fixture
+def new_session(new_profile: Callable[..., Profile]) -> Iterator[Callable[..., Session]]:
+    """Open sessions of several people on one database."""
+    with ExitStack() as opened:
+
+        def open_one(*names: str, level: int = 1) -> Session:
+            profile = new_profile(*names, level=level)
+            session = Session(profile.database_url, profile.user, profile.project, level)
+            opened.callback(session.close)
+            return session
+
+        yield open_one
+
+
+@pytest.fixture
+def session(new_session: Callable[..., Session]) -> Iterator[Session]:
+    """A session of ada's in the project CRAB, in use."""
+    with new_session().use() as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def shared_dataserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Profile]:
+    """The profile of one running dataserver, which every workspace of the tests uses."""
+    home = tmp_path_factory.mktemp("dataserver")
+    profile = Profile(home, "ada")
+    _ = profile.token
+    arguments = ["--root", str(profile.store), "--token-file", str(profile.token_file)]
+    child = Child("dataserver", arguments, home / "dataserver.log")
+    yield Profile(home, "ada", dataserver=child.url)
+    child.stop()
+
+
+@pytest.fixture
+def new_workspace(
+    new_profile: Callable[..., Profile], shared_dataserver: Profile
+) -> Iterator[Callable[..., Workspace]]:
+    """Open workspaces of several people on one database and one dataserver."""
+    with ExitStack() as opened:
+
+        def open_one(*names: str, level: int = 1) -> Workspace:
+            profile = new_profile(*names, level=level, dataserver=shared_dataserver.dataserver)
+            shutil.copy(shared_dataserver.token_file, profile.token_file)
+            workspace = Workspace(profile)
+            opened.callback(workspace.close)
+            return workspace
+
+        yield open_one
+
+
+@pytest.fixture
+def workspace(new_workspace: Callable[..., Workspace]) -> Iterator[Workspace]:
+    """A workspace of ada's in the project CRAB, in use."""
+    workspace = new_workspace()
+    with workspace.use():
+        yield workspace
