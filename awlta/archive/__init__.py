@@ -1,6 +1,7 @@
 """Floor 4: the outside world comes in and stays: SIP, Storage Ticket, ingest."""
 
-from .ingest import Ingest, ingest, read_document
+from .announcement import read_document
+from .ingest import Ingest, ingest
 from .ingested import Ingested
 from .tickets import Ticket, tickets
 

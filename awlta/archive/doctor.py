@@ -12,7 +12,8 @@ from sqlalchemy import inspect, select
 from ..errors import AwltaError
 from ..lineage import Workspace
 from ..persistent import registry, tables
-from ..storage.intent import OPEN, IntentRow, State, expire, intents
+from ..storage.intent import OPEN, IntentRow, expire, intents
+from .tickets import expire_ticket
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Finding:
     Attributes
     ----------
     kind : str
-        ``work``, ``file``, ``row``, ``table`` or ``service``.
+        ``work``, ``file``, ``part``, ``row``, ``table`` or ``service``.
     what, remedy : str
     clean : callable or None
         Does the remedy; deletes nothing.
@@ -41,13 +42,15 @@ class Finding:
 def examine(workspace: Workspace) -> list[Finding]:
     """Return everything that is not as it should be."""
     found = [*_tables(workspace)]
-    open_work = intents(workspace, *OPEN)
-    found += _work(workspace, open_work)
+    # Names before intents before rows: what is stored meanwhile is then seen as open, or has a row.
     try:
-        stored = dict(workspace.client().names())
+        stored, parts = dict(workspace.client().names()), workspace.client().parts()
     except AwltaError as error:
-        return [*found, Finding("service", str(error), "Start the dataserver")]
-    return [*found, *_files(workspace, stored, open_work)]
+        found.append(Finding("service", str(error), "Start the dataserver"))
+        return [*found, *_work(workspace, intents(workspace, *OPEN))]
+    open_work = intents(workspace, *OPEN)
+    found += [*_work(workspace, open_work), *_files(workspace, stored, open_work)]
+    return [*found, *_parts(workspace, parts, open_work)]
 
 
 def _tables(workspace: Workspace) -> Iterator[Finding]:
@@ -83,14 +86,9 @@ def _work(workspace: Workspace, open_work: list[IntentRow]) -> Iterator[Finding]
 
 
 def _give_up(workspace: Workspace, object_id: str) -> None:
-    expire(workspace, object_id, "given up by 'awlta doctor --clean'")
-    with workspace.unit() as unit:
-        t = tables.ticket
-        unit.connection.execute(
-            t.update()
-            .where(t.c.object_id == bytes.fromhex(object_id.replace("-", "")))
-            .values(state=State.EXPIRED.value, reason="given up", updated=unit.now)
-        )
+    why = "given up by 'awlta doctor --clean'"
+    expire(workspace, object_id, why)
+    expire_ticket(workspace, object_id, why)
 
 
 def _files(
@@ -113,5 +111,28 @@ def _files(
             "file",
             f"{name} has no row",
             "--clean sets it aside in the dataserver's quarantine",
-            partial(workspace.client().set_aside, name),
+            partial(_set_aside, workspace, name),
         )
+
+
+def _parts(workspace: Workspace, parts: list[str], open_work: list[IntentRow]) -> Iterator[Finding]:
+    """Find parts of files whose transfer nobody goes on with; a new attempt has a new part."""
+    busy = {row.object_id for row in open_work if not row.is_free}
+    for part in parts:
+        if part.split(".")[0] not in busy:
+            yield Finding(
+                "part",
+                f"{part} is part of a file whose transfer broke off",
+                "--clean sets it aside in the dataserver's quarantine",
+                partial(workspace.client().set_part_aside, part),
+            )
+
+
+def _set_aside(workspace: Workspace, name: str) -> None:
+    """Have a file without a row set aside, unless work that stores it has begun again."""
+    f = tables.file
+    # A writing unit, so that nobody begins such work before the file is gone.
+    with workspace.database.write() as connection:
+        has_row = connection.execute(select(f.c.id).where(f.c.name == name)).first() is not None
+        if not has_row and all(name not in row.names for row in intents(workspace, *OPEN)):
+            workspace.client().set_aside(name)

@@ -3,7 +3,8 @@
 The steps: digests of the source; a ticket; the SIP, written or given, checked by schema and
 content and against the file; the transfer; comparison of source, SIP and dataserver; one
 transaction for product, activity, file and ticket. A ticket that fails keeps its reason, and
-the same call takes the work up again under the same object_id.
+the same call takes the work up again under the same object_id: the work goes by the object_id
+that the SIP gives, else by the bytes of the file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +21,19 @@ from sqlalchemy import select
 
 from .. import __version__
 from ..digest import Digests, digest_file, digest_text
-from ..errors import (
-    AwltaError,
-    BadInput,
-    DigestMismatch,
-    DocumentFault,
-    DocumentRefused,
-    NotFound,
-)
+from ..errors import AwltaError, BadInput, DigestMismatch, DocumentRefused, NotFound, Refused
 from ..lineage import FileRecord, Workspace, block
 from ..lineage.activity import Activity, host, instruction_set, now
 from ..lineage.product import content_of, file_name
 from ..persistent import find_class, new_object_id, tables
+from ..storage.client import DataClient
 from ..storage.intent import Lease, State, begin
 from . import sip
-from .ingested import Ingested, recognise, sip_attributes
+from .announcement import compare, write_document
+from .ingested import Ingested, recognise
 from .tickets import move_ticket, open_ticket
 
 RECIPE = "awlta.archive.ingest:ingest"
-LARGEST_SIP = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,18 @@ class Ingest:
     product: Any
     is_new: bool
     ticket: int | None
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """One file on its way in: where it came from, what its bytes are, under which ticket."""
+
+    path: Path
+    measured: Digests
+    source: str
+    lease: Lease
+    ticket: int
+    started: datetime = field(default_factory=now)
 
 
 def ingest(
@@ -77,46 +85,73 @@ def ingest(
 
     Raises
     ------
-    NotFound
-        There is no such file.
+    NotFound, BadInput
+        There is no such file, or it cannot be read: nothing that a ticket could be about.
     BadInput, DocumentRefused
         The file or the SIP cannot be used; the ticket failed with the reason.
     DigestMismatch
         The bytes that arrived are not those announced.
+    Refused
+        Another process brings in the same file now.
     """
-    if not path.is_file():
-        raise NotFound(f"There is no file {path}", do="Check the path")
-    measured = digest_file(path)
+    measured = _measure(path)
     known = _archived(workspace, measured)
     if known is not None:
         return Ingest(known, False, None)
     source = f"{socket.gethostname()}:{path.absolute()}"
-    announced = _announced_id(document)
+    announced = None if document is None else _announced_id(document)
     lease = begin(
         workspace,
         object_id=announced or new_object_id(),
         kind="ingest",
         class_name="file",
-        work=digest_text("ingest", measured.sha256, workspace.profile.project, announced or ""),
+        work=digest_text("ingest", announced or measured.sha256, workspace.context.project),
         names=[],
     )
-    number = open_ticket(workspace, lease, source)
+    delivery = _Delivery(path, measured, source, lease, open_ticket(workspace, lease, source))
     try:
-        product = _carry(workspace, lease, number, path, measured, document, source, progress)
+        product = _carry(workspace, delivery, document, progress)
     except BaseException as error:  # a keyboard interrupt ends the attempt too
-        reason = f"{type(error).__name__}: {error}"
-        move_ticket(workspace, lease, number, State.FAILED, why=reason)
-        if isinstance(error, AwltaError):
-            error.facts["ticket"] = number
+        _fail(workspace, delivery, error)
         raise
-    return Ingest(product, True, number)
+    return Ingest(product, True, delivery.ticket)
 
 
-def _announced_id(document: bytes | None) -> str | None:
+def _measure(path: Path) -> Digests:
+    """Return the digests of a file that is to come in."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise BadInput(
+            f"The file name {str(path)!a} is not UTF-8", do="Give the file another name"
+        ) from None
+    if not path.is_file():
+        raise NotFound(f"There is no file {path}", do="Check the path")
+    try:
+        return digest_file(path)
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read: {error.strerror}", do="Check its permissions and its disk"
+        ) from error
+
+
+def _fail(workspace: Workspace, delivery: _Delivery, error: BaseException) -> None:
+    """Write the reason on the ticket; the error itself stays what the caller sees."""
+    reason = f"{type(error).__name__}: {error}"
+    try:
+        move_ticket(workspace, delivery.lease, delivery.ticket, State.FAILED, why=reason)
+    except AwltaError as another:
+        error.add_note(f"That it failed could not be recorded: {another}")
+    if isinstance(error, AwltaError):
+        error.facts["ticket"] = delivery.ticket
+
+
+def _announced_id(document: bytes) -> str | None:
     """Return the object_id that a SIP gives, None where it leaves that to the archive."""
-    if document is None:
-        return None
-    identifier = sip.read_sip(document).product.identifier
+    try:
+        identifier = sip.read_sip(document).product.identifier
+    except DocumentRefused:
+        return None  # the ticket, which is opened for the file, will tell why
     return identifier.value if identifier.source == "awlta" else None
 
 
@@ -137,47 +172,61 @@ def _archived(workspace: Workspace, measured: Digests) -> Any:
 
 def _carry(
     workspace: Workspace,
-    lease: Lease,
-    number: int,
-    path: Path,
-    measured: Digests,
+    delivery: _Delivery,
     document: bytes | None,
-    source: str,
     progress: Callable[[int], None] | None,
 ) -> Any:
-    started = now()
+    path, measured, lease = delivery.path, delivery.measured, delivery.lease
+    given = None if document is None else sip.read_sip(document)
     product = recognise(path).from_file(path)
     product.__dict__["object_id"] = lease.object_id
     format_name, media_type, ending = product.format()
-    name = file_name(product, ending, "data", 1)
-    if document is None:
+    client = workspace.client()
+    name = _free_name(client, product, ending, delivery)
+    if document is None or given is None:
         document = write_document(workspace, product, measured, name)
-    _compare(document, product, path.name, name, measured)
-    text = document.decode()
-    move_ticket(workspace, lease, number, State.TRANSFERRING, destination=name, sip=text)
-    stored = workspace.client().store(
+    else:
+        compare(given, product, workspace.context, {path.name, name}, measured)
+        product.category = given.product.category or product.category
+    content = block.content_digest(path)  # before it is sent: a change is noticed then
+    move_ticket(
+        workspace,
+        lease,
+        delivery.ticket,
+        State.TRANSFERRING,
+        destination=name,
+        sip=document.decode(),
+    )
+    stored = client.store(
         path, name, object_id=lease.object_id, attempt=lease.attempt, progress=progress
     )
     if different := stored.differences(measured):
         raise DigestMismatch(
             f"{path.name} arrived with other {', '.join(different)}",
-            expected="the bytes that the SIP announced",
+            expected="the bytes that were there when it was announced",
             do="Is the file still being written? Ingest it again when it is complete",
         )
-    move_ticket(workspace, lease, number, State.VERIFIED)
-    content = block.content_digest(path)
+    move_ticket(workspace, lease, delivery.ticket, State.VERIFIED)
     record = FileRecord(
         "data", name, stored.size, stored.sha256, stored.adler32, content, media_type
     )
-    activity = _activity(workspace, number, document, source, format_name, started)
-    _commit(workspace, lease, number, product, record, activity)
+    activity = _activity(workspace, delivery, document, format_name)
+    _commit(workspace, delivery, product, record, activity)
     return product
+
+
+def _free_name(client: DataClient, product: Any, ending: str, delivery: _Delivery) -> str:
+    """Return the name of a product's file, with the attempt where one before left other bytes."""
+    first, attempt = file_name(product, ending, "data", 1), delivery.lease.attempt
+    held = client.head(first) if attempt > 1 else None
+    if held is None or held == delivery.measured:
+        return first
+    return file_name(product, ending, "data", attempt)
 
 
 def _commit(
     workspace: Workspace,
-    lease: Lease,
-    number: int,
+    delivery: _Delivery,
     product: Any,
     record: FileRecord,
     activity: Activity,
@@ -185,7 +234,13 @@ def _commit(
     """Commit product, activity, file and ticket in one transaction."""
     release = workspace.release_key()
     with workspace.unit() as unit:
-        move_ticket(workspace, lease, number, State.ARCHIVED, unit=unit)
+        move_ticket(workspace, delivery.lease, delivery.ticket, State.ARCHIVED, unit=unit)
+        # The unit has taken a key, so others that would commit wait, or are seen.
+        if (twin := _archived(workspace, delivery.measured)) is not None:
+            raise Refused(
+                f"{delivery.path.name} was archived meanwhile, as {twin.object_id}",
+                do="Nothing is to be done: the archive has it",
+            )
         environment = unit.add(workspace.environment())
         key = workspace.add_activity(
             unit, activity, product.object_id, release=release, environment=environment
@@ -195,12 +250,7 @@ def _commit(
 
 
 def _activity(
-    workspace: Workspace,
-    number: int,
-    document: bytes,
-    source: str,
-    format_name: str,
-    started: Any,
+    workspace: Workspace, delivery: _Delivery, document: bytes, format_name: str
 ) -> Activity:
     return Activity(
         kind="ingest",
@@ -210,105 +260,12 @@ def _activity(
         host=host(),
         instruction_set=instruction_set(),
         operator=workspace.profile.user,
-        started=started,
+        started=delivery.started,
         ended=now(),
         facts={
-            "ticket": number,
+            "ticket": delivery.ticket,
             "sip_sha256": hashlib.sha256(document).hexdigest(),
-            "source": source,
+            "source": delivery.source,
             "format": format_name,
         },
     )
-
-
-def write_document(workspace: Workspace, product: Any, measured: Digests, name: str) -> bytes:
-    """Return the SIP that announces a file, from what the file says of itself."""
-    format_name, media_type, _ = product.format()
-    kind, process_name = product.process()
-    inputs = tuple(
-        sip.ProcessInput(sip.Identifier("awlta", target.object_id), role, is_external=True)
-        for role, _, target in product.linked(inputs_only=True)
-    )
-    process = sip.ProcessDescription(
-        identifier=sip.Identifier("awlta", f"process-of-{product.object_id}"),
-        kind=kind,
-        name=process_name,
-        version="unknown" if kind is sip.ProcessKind.SIMULATION else "",
-        start=getattr(product, "start", None),
-        end=getattr(product, "stop", None),
-        telescopes=tuple(t.name for t in getattr(product, "telescopes", ())),
-        inputs=inputs,
-    )
-    described = sip.ProductDescription(
-        identifier=sip.Identifier("awlta", product.object_id),
-        class_name=type(product).__name__,
-        level="DL0",
-        process=process.identifier,
-        access=sip.AccessRights(level=workspace.profile.privileges),
-        files=(
-            sip.FileDescription(
-                name=name,
-                size=measured.size,
-                sha256=measured.sha256,
-                adler32=measured.adler32,
-                media_type=media_type,
-                format_name=format_name,
-            ),
-        ),
-        category=product.category,
-        attributes=sip_attributes(product),
-    )
-    return sip.write_sip(
-        sip.Sip(
-            generator=sip.Generator("awlta", __version__),
-            created=now(),
-            project=sip.Project(workspace.profile.project),
-            submitter=workspace.profile.user,
-            product=described,
-            processes=(process,),
-        )
-    )
-
-
-def _compare(
-    document: bytes, product: Ingested, delivered: str, name: str, measured: Digests
-) -> None:
-    """Raise DocumentRefused with every difference between a SIP and the file it announces."""
-    announced = sip.read_sip(document)
-    described = announced.product
-    faults = []
-    if len(described.files) != 1:
-        faults.append(_fault("files", f"{len(described.files)} files announced, 1 delivered"))
-    file = described.files[0]
-    if file.name not in (delivered, name):
-        faults.append(_fault("files/file", f"name {file.name}, delivered {delivered}"))
-    faults += sip.check_files(announced, {file.name: measured})
-    if described.class_name != type(product).__name__:
-        faults.append(
-            _fault("product", f"class {described.class_name}, the file is {type(product).__name__}")
-        )
-    mine = {v.name: v for v in sip_attributes(product)}
-    for value in described.attributes:
-        have = mine.get(value.name)
-        if have is None:
-            faults.append(_fault(f"attributes/{value.name}", "the class has no such attribute"))
-        elif value.name != "original_name" and have.value != value.value:
-            faults.append(
-                _fault(f"attributes/{value.name}", f"{value.value}, the file says {have.value}")
-            )
-    if faults:
-        raise DocumentRefused("The SIP", faults, do="Mend the SIP, or deliver the file it means")
-
-
-def _fault(place: str, message: str) -> DocumentFault:
-    return DocumentFault(message, None, f"/sip/product/{place}")
-
-
-def read_document(path: Path) -> bytes:
-    """Return the bytes of a SIP file; raise BadInput where it is larger than a SIP may be."""
-    if not path.is_file():
-        raise NotFound(f"There is no SIP {path}", do="Check the path")
-    size = path.stat().st_size
-    if size > LARGEST_SIP:
-        raise BadInput(f"{path.name} has {size} bytes", expected=f"a SIP of up to {LARGEST_SIP}")
-    return path.read_bytes()

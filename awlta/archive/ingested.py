@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ..errors import BadInput
 from ..lineage import DataProduct
@@ -19,6 +19,8 @@ class Ingested(DataProduct):
     A class of a recipes package that derives from this, and tells what its files are, can be
     ingested by ``awlta ingest``; no other file knows it.
     """
+
+    data_level: ClassVar[str] = "DL0"
 
     original_name: Attribute[str] = persistent("name under which the file was delivered")
 

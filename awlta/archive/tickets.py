@@ -137,6 +137,17 @@ def move_ticket(
     _event(unit, session, number, new, why)
 
 
+def expire_ticket(session: Session, object_id: str, why: str) -> None:
+    """Set the ticket of an intent that was given up to expired, where it has one."""
+    t = tables.ticket
+    with session.unit() as unit:
+        wanted = select(t.c.id).where(t.c.object_id == UUID(object_id).bytes)
+        number = unit.connection.execute(wanted).scalar()
+        if number is not None:
+            _set(unit.connection, number, State.EXPIRED, unit.now, {"reason": why})
+            _event(unit, session, number, State.EXPIRED, why)
+
+
 def _set(
     connection: Connection, number: int, state: State, now: int, values: dict[str, Any]
 ) -> None:

@@ -53,7 +53,7 @@ def svg(graph: Graph) -> str:
         top, bottom = y1 + _HEIGHT, y2
         lines.append(
             f'<path d="M{a:.0f} {top:.0f} C{a:.0f} {top + 25:.0f} {b:.0f} {bottom - 25:.0f} '
-            f'{b:.0f} {bottom:.0f}" fill="none" stroke="#8899aa"><title>{escape(edge.role)}'
+            f'{b:.0f} {bottom:.0f}" fill="none" stroke="#8899aa"><title>{_text(edge.role)}'
             "</title></path>"
         )
     for object_id, (x, y) in place.items():
@@ -69,12 +69,17 @@ def _box(graph: Graph, object_id: str, x: float, y: float) -> list[str]:
     if object_id == graph.root:
         colour = "#cdeccd"
     return [
-        f"<g><title>{escape(title(obj) + graph.made_by(object_id))}</title>"
+        f"<g><title>{_text(title(obj) + graph.made_by(object_id))}</title>"
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" '
         f'fill="{colour}" stroke="#556677"/>',
-        f'<text x="{x + 8:.0f}" y="{y + 18:.0f}" font-weight="bold">{escape(words[0])}</text>',
-        f'<text x="{x + 8:.0f}" y="{y + 34:.0f}" fill="#444">{escape(facts[:38])}</text></g>',
+        f'<text x="{x + 8:.0f}" y="{y + 18:.0f}" font-weight="bold">{_text(words[0])}</text>',
+        f'<text x="{x + 8:.0f}" y="{y + 34:.0f}" fill="#444">{_text(facts[:34])}</text></g>',
     ]
+
+
+def _text(text: str) -> str:
+    """Return text as XML can hold it: a name from outside may have control characters."""
+    return escape("".join(c if c.isprintable() else "?" for c in text))
 
 
 def _levels(graph: Graph) -> list[list[str]]:
@@ -89,6 +94,22 @@ def _levels(graph: Graph) -> list[list[str]]:
     rows: list[list[str]] = [[] for _ in range(max(level.values()) + 1)]
     for object_id, number in level.items():
         rows[number].append(object_id)
+    return _untangled(rows, sources)
+
+
+def _untangled(rows: list[list[str]], sources: dict[str, list[str]]) -> list[list[str]]:
+    """Order each row, from the product up, by where what is made from it stands."""
+    users: dict[str, list[str]] = {}
+    for product, targets in sources.items():
+        for target in targets:
+            users.setdefault(target, []).append(product)
+    place: dict[str, float] = {}
+    for row in reversed(rows):
+        middle = {
+            i: sum(place[u] for u in users.get(i, ())) / max(len(users.get(i, ())), 1) for i in row
+        }
+        row.sort(key=lambda object_id: middle[object_id])
+        place.update({i: n - (len(row) - 1) / 2 for n, i in enumerate(row)})
     return rows
 
 

@@ -107,6 +107,8 @@ class Attribute(Generic[T]):
             raise BadValue(
                 f"{self.place} = {value!r} ({type(value).__name__})", expected=self.expectation()
             ) from None
+        if self.nullable and self.codec.column == "real" and value != value:
+            return None  # both are NULL in the column, and read back as None
         too_low = self.low is not None and not value >= self.low
         too_high = self.high is not None and not value <= self.high
         if not asked and (too_low or too_high):

@@ -170,7 +170,7 @@ _PLAIN = {
         lambda v: "nan" if math.isnan(v) else repr(v),
         float,
     ),
-    bool: Codec("bool", "boolean", _boolean, _same, bool, _same, _same),
+    bool: Codec("bool", "boolean", _boolean, _same, bool, _same, _same, ordered=False),
     str: Codec("str", "text", _text, _same, _same, _same, _same),
     bytes: Codec(
         "bytes",

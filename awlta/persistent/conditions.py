@@ -246,6 +246,12 @@ class Column(Generic[T]):
     def in_(self, values: Sequence[T]) -> Condition:
         """Ask whether the value is one of several."""
         checked = tuple(self._attribute.check(v, asked=True) for v in values)
+        if any(v is None or self._attribute.codec.encode(v) is None for v in checked):
+            raise QueryError(
+                f"{self!r} was asked to be one of {values}",
+                expected="no None, no NaN",
+                do=f"Write {self!r}.in_(...) | ({self!r} == None)",
+            )
         return Compare(self._path, self._attribute, "in", checked)
 
     def like(self, pattern: str) -> Condition:

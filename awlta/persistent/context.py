@@ -41,14 +41,15 @@ class Context:
             alias.c.level >= 3,
         )
 
-    def audience(self, alias: Any) -> ColumnElement[bool]:
-        """Return the condition that whoever may read a new row may read this row as well."""
-        if self.level == 1:
-            return self.scope(alias)
-        wide: ColumnElement[bool] = alias.c.level >= max(3, self.level)
-        if self.level > 2:
-            return wide
-        return or_(wide, and_(alias.c.level == 2, alias.c.project == self.project_key))
+    def audiences(self, level: int) -> list[str]:
+        """Return the names of the audiences that read all that is read at a level.
+
+        A new row may lean on rows written for one of them: whoever sees the one sees the other.
+        The first is the audience of a new row at that level.
+        """
+        wide = [f"level {n}" for n in range(max(level, 3), 6)]
+        narrow = [f"owner {self.owner_key}", f"project {self.project_key}"]
+        return narrow[level - 1 :] + wide if level < 3 else wide
 
     @property
     def row(self) -> tuple[int, int, int, int]:

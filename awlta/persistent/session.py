@@ -24,9 +24,8 @@ from .database import Database
 from .keys import check_object_id
 from .model import Persistent, find_class, remember_batch
 from .query import Question, store
-from .records import shared_digest
 from .unit import Unit as Unit
-from .unit import own_digest
+from .unit import shared_names
 
 CHUNK = 2000
 """Keys in one IN list."""
@@ -290,13 +289,11 @@ class Session:
 
     def equals(self, obj: Persistent) -> list[str]:
         """Return the object_ids of stored shared objects with the content of this one."""
-        digest = shared_digest(obj)
         s, p = tables.shared, tables.product
-        wanted = [bytes.fromhex(d) for d in (digest, own_digest(digest, self.context))]
         statement = (
             select(p.c.object_id)
             .select_from(s.join(p, p.c.id == s.c.product))
-            .where(s.c.digest.in_(wanted), self.context.scope(p))
+            .where(s.c.digest.in_(shared_names(obj, self.context, 1)))
         )
         with self.database.read() as connection:
             return [str(UUID(bytes=bytes(raw))) for (raw,) in connection.execute(statement)]

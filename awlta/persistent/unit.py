@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -49,13 +49,14 @@ class Entry:
         return found
 
 
-def own_digest(digest: str, context: Context) -> str:
-    """Return the digest of a shared object that others of equal content do not serve.
+def shared_names(obj: Persistent, context: Context, level: int) -> list[bytes]:
+    """Return the digests under which an equal shared object may be found, a new one's first.
 
-    Parameters of equal content are one row, unless that row is out of sight of those who may
-    read the new object: then there is one more, of this owner, project and level.
+    Parameters of equal content are one row for all who may read it; private ones do not serve
+    others, who have a row of their own.
     """
-    return digest_text("own", digest, *(str(value) for value in context.row))
+    digest = shared_digest(obj)
+    return [bytes.fromhex(digest_text(digest, a)) for a in context.audiences(level)]
 
 
 class Unit:
@@ -68,7 +69,7 @@ class Unit:
         self.now = time_to_microseconds(datetime.now(UTC))
         self._rows: dict[str, tuple[Table, list[tuple[Any, ...]]]] = {}
         self._entries: dict[str, Entry] = {}
-        self._shared: dict[str, Entry] = {}
+        self._shared: dict[bytes, Entry] = {}
         self._keys = range(0)
         self._block = _FIRST_KEYS
 
@@ -117,35 +118,28 @@ class Unit:
 
     def _share(self, obj: Persistent, links: list[tuple[str, int, Persistent]]) -> Entry:
         """Return the entry of a shared object: as one of equal content that is there, or new."""
-        digest = shared_digest(obj)
-        known = self._shared.get(digest) or self._stored(obj, digest)
+        names = shared_names(obj, self.context, self.context.level)
+        known = self._shared.get(names[0]) or self._stored(obj, names)
         if known is not None:
-            return Entry(obj, known.key, known.object_id, known.created, digest)
-        entry = Entry(obj, self.key(), obj.object_id, self.now, digest)
+            return replace(known, obj=obj)
+        entry = Entry(obj, self.key(), obj.object_id, self.now, shared_digest(obj))
         self._product_rows(entry, links, None)
-        name = own_digest(digest, self.context) if self._is_taken(digest) else digest
-        self.row(tables.shared, (self.context.home, bytes.fromhex(name), entry.key))
-        self._shared[digest] = entry
+        self.row(tables.shared, (self.context.home, names[0], entry.key))
+        self._shared[names[0]] = entry
         return entry
 
-    def _stored(self, obj: Persistent, digest: str) -> Entry | None:
+    def _stored(self, obj: Persistent, names: list[bytes]) -> Entry | None:
         s, p = tables.shared, tables.product
-        wanted = [bytes.fromhex(d) for d in (digest, own_digest(digest, self.context))]
         found = self.connection.execute(
-            select(p.c.id, p.c.object_id, p.c.creation_date)
+            select(p.c.id, p.c.object_id, p.c.creation_date, p.c.content_digest)
             .select_from(s.join(p, p.c.id == s.c.product))
-            .where(s.c.digest.in_(wanted), self.context.audience(p))
+            .where(s.c.digest.in_(names))
             .order_by(p.c.id)
         ).first()
         if found is None:
             return None
-        return Entry(obj, int(found[0]), str(UUID(bytes=bytes(found[1]))), int(found[2]), digest)
-
-    def _is_taken(self, digest: str) -> bool:
-        s = tables.shared
-        name = bytes.fromhex(digest)
-        row = select(s.c.product).where(s.c.digest == name, s.c.home == self.context.home)
-        return self.connection.execute(row).first() is not None
+        key, raw, created, digest = found
+        return Entry(obj, key, str(UUID(bytes=bytes(raw))), created, bytes(digest).hex())
 
     def _product_rows(
         self, entry: Entry, links: list[tuple[str, int, Persistent]], activity: int | None

@@ -10,17 +10,15 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import urllib3
 
-from ..digest import CHUNK, Digester, Digests, digest_file
+from ..digest import Digester, Digests, digest_file
 from ..errors import (
-    BadInput,
     BadValue,
     DigestMismatch,
     NameTaken,
@@ -29,10 +27,11 @@ from ..errors import (
     Unreachable,
 )
 from .names import check_name
+from .streams import Progress, changed, digested, pour, unreadable
 from .wire import Wire
 
-Progress = Callable[[int], None]
-"""Called with the number of bytes that have just been moved."""
+PAGE = 5000
+"""Names that are asked for at a time."""
 
 RESUMES = 5
 """How often in a row a download may break without a new byte before it is given up."""
@@ -140,7 +139,7 @@ class DataClient:
                     return _same(name, digest_file(path), held)
                 sent = self._send(stream, path, name, object_id, attempt, progress)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         return self._publish(name, sent, object_id, attempt)
 
     def retrieve(
@@ -224,6 +223,54 @@ class DataClient:
             raise self._wire.stranger(reply)
         return reply.data
 
+    def names(self) -> Iterator[tuple[str, Digests]]:
+        """Yield every acknowledged name with its digests, in order; for operators.
+
+        Raises
+        ------
+        Refused, StorageFault, Unreachable
+        """
+        after: str | None = ""
+        while after is not None:
+            query = urlencode({"after": after, "limit": PAGE})
+            page = self._wire.listed(self._wire.ask("GET", f"/names?{query}"), "names")
+            for entry in page:
+                yield entry["name"], Digests(entry["size"], entry["sha256"], entry["adler32"])
+            after = page[-1]["name"] if len(page) == PAGE else None
+
+    def set_aside(self, name: str) -> None:
+        """Have a file moved to the dataserver's quarantine, and its name forgotten; for operators.
+
+        Raises
+        ------
+        NotFound
+            If the dataserver does not have it.
+        BadName, Refused, StorageFault, Unreachable
+        """
+        self._wire.ask("POST", f"/names/{check_name(name)}")
+
+    def parts(self) -> list[str]:
+        """Return the parts ``<object_id>.<attempt>.<name>``, on their way or left; for operators.
+
+        Raises
+        ------
+        Refused, StorageFault, Unreachable
+        """
+        return self._wire.listed(self._wire.ask("GET", "/names/parts"), "parts")
+
+    def set_part_aside(self, part: str) -> None:
+        """Have a part moved to the dataserver's quarantine; for operators.
+
+        Raises
+        ------
+        NotFound
+            If there is no such part.
+        Refused
+            If somebody writes to it, or you may not.
+        StorageFault, Unreachable
+        """
+        self._wire.ask("POST", f"/names/parts/{quote(part, safe='')}")
+
     def _held(self, name: str, room: int | None = None) -> Digests | None:
         """Ask for a name; with ``room``, also whether so many bytes may be written."""
         check_name(name)
@@ -252,12 +299,12 @@ class DataClient:
             "X-Awlta-Object": object_id,
             "X-Awlta-Attempt": str(attempt),
         }
-        body = _digested(stream, path, before.st_size, digester, progress)
+        body = digested(stream, path, before.st_size, digester, progress)
         reply = self._wire.ask("PUT", f"/{name}", headers, body, size=before.st_size)
         sent = digester.result()
         after = os.fstat(stream.fileno())
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise _changed(path)
+            raise changed(path)
         if wrong := sent.differences(self._wire.answered(reply)):
             raise self._mangled(name, wrong)
         return sent
@@ -290,7 +337,7 @@ class DataClient:
                     promised = self._wire.promised(reply)
                 elif reply.status != 206:
                     raise self._wire.stranger(reply)
-                _pour(reply, sink, digester, progress)
+                pour(reply, sink, digester, progress)
                 return promised, digester.result()
             except urllib3.exceptions.HTTPError as error:
                 broken = 0 if sink.tell() > start else broken + 1
@@ -312,40 +359,6 @@ class DataClient:
         )
 
 
-def _digested(
-    stream: BinaryIO, path: Path, size: int, digester: Digester, progress: Progress | None
-) -> Iterator[bytes]:
-    """Yield exactly ``size`` bytes of a file and digest them beside the sending."""
-    with ThreadPoolExecutor(1, "awlta-digest") as pool:
-        left = size
-        while left:
-            try:
-                block = stream.read(min(CHUNK, left))
-            except OSError as error:
-                raise _unreadable(path, error) from error
-            if not block:
-                raise _changed(path)
-            left -= len(block)
-            digested = pool.submit(digester.update, block)
-            yield block
-            digested.result()
-            if progress:
-                progress(len(block))
-
-
-def _pour(
-    reply: urllib3.BaseHTTPResponse, sink: BinaryIO, digester: Digester, progress: Progress | None
-) -> None:
-    """Write the body of a reply to a file and digest it beside the receiving."""
-    with ThreadPoolExecutor(1, "awlta-digest") as pool:
-        for block in reply.stream(CHUNK, decode_content=False):
-            digested = pool.submit(digester.update, block)
-            sink.write(block)
-            digested.result()
-            if progress:
-                progress(len(block))
-
-
 def _same(name: str, ours: Digests, theirs: Digests) -> Digests:
     """Return the digests of a file that is there already, refuse other content."""
     if wrong := ours.differences(theirs):
@@ -357,21 +370,3 @@ def _same(name: str, ours: Digests, theirs: Digests) -> Digests:
             differences=wrong,
         )
     return theirs
-
-
-def _changed(path: Path) -> DigestMismatch:
-    return DigestMismatch(
-        f"{path} changed while it was sent",
-        expected="a file that nobody writes to",
-        do="Wait until its writer has closed it, then store it again; nothing was published",
-        path=str(path),
-    )
-
-
-def _unreadable(path: Path, error: OSError) -> BadInput:
-    return BadInput(
-        f"{path} cannot be read: {error.strerror or error}",
-        expected="a readable file",
-        do="Check the path and its permissions",
-        path=str(path),
-    )

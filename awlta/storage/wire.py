@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -117,6 +118,13 @@ class Wire:
         try:
             return self._checked(reply, reply.json())
         except ValueError as error:
+            raise self.stranger(reply) from error
+
+    def listed(self, reply: urllib3.BaseHTTPResponse, key: str) -> list[Any]:
+        """Return the list that stands under a key in the JSON body of a reply."""
+        try:
+            return list(reply.json()[key])
+        except (ValueError, KeyError, TypeError) as error:
             raise self.stranger(reply) from error
 
     def broken(self, what: str, error: Exception) -> Unreachable:

@@ -63,6 +63,9 @@ def application(shelf: Shelf, rights: Rights, n_workers: int) -> web.Application
     app.on_cleanup.append(_stop)
     app.router.add_get("/", health)
     app.router.add_get("/names", names)
+    app.router.add_post("/names/{name}", set_aside)
+    app.router.add_get("/names/parts", parts)
+    app.router.add_post("/names/parts/{name}", set_part_aside)
     # Names with a slash or a newline come here as well, to be told what is wrong with them.
     anything = "/{name:(?s:.+)}"
     app.router.add_get(anything, get)
@@ -97,6 +100,29 @@ async def names(request: web.Request) -> web.Response:
             "next": held[-1].name if more else None,
         }
     )
+
+
+async def parts(request: web.Request) -> web.Response:
+    """List the parts, on their way in or left."""
+    _check(request, writes=False)
+    found = await _in_worker(request, request.app[SHELF].parts)
+    return web.json_response({"parts": found})
+
+
+async def set_aside(request: web.Request) -> web.Response:
+    """Move a file to the quarantine and forget its name."""
+    _check(request, writes=True)
+    name = request.match_info["name"]
+    await _in_worker(request, lambda: request.app[SHELF].set_aside(name))
+    return web.json_response({"set_aside": name})
+
+
+async def set_part_aside(request: web.Request) -> web.Response:
+    """Move a part to the quarantine."""
+    _check(request, writes=True)
+    name = request.match_info["name"]
+    await _in_worker(request, lambda: request.app[SHELF].set_part_aside(name))
+    return web.json_response({"set_aside": name})
 
 
 async def get(request: web.Request) -> web.StreamResponse:

@@ -99,6 +99,16 @@ class NameIndex:
                 )
         return held or digests
 
+    def remove(self, name: str) -> None:
+        """Take a name out, durably; harmless where it is not there."""
+        with self._writing() as connection:
+            held = self.get(name)
+            if held is not None:
+                connection.execute("DELETE FROM file WHERE name = ?", (name,))
+                connection.execute(
+                    "UPDATE total SET n_files = n_files - 1, size = size - ?", (held.size,)
+                )
+
     def after(self, name: str, limit: int) -> list[Held]:
         """Return the next ``limit`` acknowledged files behind a name, in order of their names."""
         rows = self._connection().execute(

@@ -5,7 +5,7 @@
     root/.part/<object_id>.<attempt>.<name>     on its way in
     root/data/<2 hex of sha256 of name>/<name>  the file, read-only, never replaced
     root/index.db                               the names that were acknowledged
-    root/.quarantine/<time>/...                 parts that nobody came back for
+    root/.quarantine/<time>/...                 what was set aside: parts, files without an owner
 
 A name is acknowledged when its row is committed, and a row is committed only after the file
 and its directory entry were flushed. A file without a row was cut off just before: it is
@@ -18,6 +18,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from awlta.digest import Digester, Digests, blocks
 from awlta.errors import BadName, DigestMismatch, NameTaken, NotFound, Refused, StorageFault
 from awlta.storage.names import check_name
 
+from .disk import flush, opened, unchanged
 from .index import Held, NameIndex
 from .part import Part, part_name
 
@@ -53,9 +55,9 @@ class Shelf:
         # All at once, so that a store never has to flush more than one directory.
         for shard in range(256):
             (root / "data" / f"{shard:02x}").mkdir(exist_ok=True)
-        _flush(root / "data")
+        flush(root / "data")
         self._index = NameIndex(root / "index.db")
-        _flush(root)
+        flush(root)
         self._finished: dict[Path, tuple[os.stat_result, Digests]] = {}
         self._closing = threading.Event()
         self._sweeping = threading.Lock()
@@ -114,7 +116,7 @@ class Shelf:
             if self._path(name).exists():
                 path.unlink(missing_ok=True)
                 return False
-        part = _opened(path)
+        part = opened(path)
         if part is None:
             raise NotFound(
                 f"There is no part of attempt {attempt} of {object_id} for {name}",
@@ -150,7 +152,7 @@ class Shelf:
         StorageFault
             If the disk no longer has it, or has it with another size.
         """
-        file = _opened(self._path(name))
+        file = opened(self._path(name))
         if file is None:
             raise _damaged(name, "is gone from the disk", held)
         size = os.fstat(file.fileno()).st_size
@@ -162,6 +164,45 @@ class Shelf:
     def names(self, after: str, limit: int) -> list[Held]:
         """Return the next ``limit`` acknowledged files behind a name, in order of their names."""
         return self._index.after(after, limit)
+
+    def parts(self) -> list[str]:
+        """Return the names of the parts, whether they are on their way in or were left."""
+        return sorted(os.listdir(self._parts))
+
+    def set_aside(self, name: str) -> None:
+        """Move an acknowledged file to the quarantine and forget its name; deletes nothing.
+
+        May be repeated: after a kill at any instant the same call ends the same.
+
+        Raises
+        ------
+        NotFound
+            If there is no such file.
+        """
+        path = self._path(check_name(name))
+        if self.find(name) is None:
+            raise _absent(f"file {name}")
+        if path.exists():
+            self._to_quarantine(path)
+        self._index.remove(name)
+
+    def set_part_aside(self, name: str) -> None:
+        """Move a part that nobody writes to to the quarantine.
+
+        Raises
+        ------
+        NotFound
+            If there is no such part.
+        Refused
+            If the part is being written.
+        """
+        path = self._parts / name
+        part = opened(path) if name in self.parts() else None
+        if part is None:
+            raise _absent(f"part {name[:300]!r}")
+        with part:
+            _lock(part, path)
+            self._to_quarantine(path)
 
     def totals(self) -> dict[str, int]:
         """Return the number of files, their bytes, and the bytes that are free."""
@@ -220,18 +261,11 @@ class Shelf:
 
     def _verify(self, path: Path, part: BinaryIO, promised: Digests) -> None:
         """Hold the lock of a part and compare its digests with those of the sender."""
-        try:
-            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Refused(
-                f"The part {path.name} is still being written",
-                expected="a part whose PUT was answered",
-                do="Wait for that answer, then publish",
-            ) from error
+        _lock(part, path)
         written, digests = self._finished.get(path, (None, None))
         on_disk = os.fstat(part.fileno())
         # Another process took the part in, or this one has been restarted since.
-        if digests is None or written is None or not _unchanged(written, on_disk):
+        if digests is None or written is None or not unchanged(written, on_disk):
             digests = _digest_flushed(part)
         if wrong := promised.differences(digests):
             path.unlink(missing_ok=True)
@@ -262,7 +296,7 @@ class Shelf:
         path = self._path(name)
         with open(path, "rb") as file:
             digests = _digest_flushed(file)
-        _flush(path.parent)
+        flush(path.parent)
         return self._index.enter(name, digests)
 
     def _is_unknown(self, shard: Path, name: str) -> bool:
@@ -273,9 +307,18 @@ class Shelf:
             return False
         return self._path(name).parent == shard and self._index.get(name) is None
 
+    def _to_quarantine(self, path: Path) -> None:
+        """Move a file, durably, to a place of its own in the quarantine."""
+        quarantine = self.root / ".quarantine"
+        quarantine.mkdir(exist_ok=True)
+        place = tempfile.mkdtemp(prefix=f"{_time_stamp()}-", dir=quarantine)
+        path.rename(Path(place) / path.name)
+        for directory in (Path(place), quarantine, self.root, path.parent):
+            flush(directory)
+
     def _set_aside(self, before: float) -> int:
         """Move the parts last written before a time to a quarantine of their own."""
-        quarantine = self.root / ".quarantine" / time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        quarantine = self.root / ".quarantine" / _time_stamp()
         n_parts = 0
         for path in self._parts.iterdir():
             try:
@@ -292,6 +335,17 @@ class Shelf:
         return n_parts
 
 
+def _lock(part: BinaryIO, path: Path) -> None:
+    try:
+        fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Refused(
+            f"The part {path.name} is still being written",
+            expected="a part whose PUT was answered",
+            do="Wait for that answer, then publish",
+        ) from error
+
+
 def _same_or_taken(name: str, promised: Digests, held: Digests) -> None:
     if wrong := promised.differences(held):
         raise NameTaken(
@@ -303,19 +357,8 @@ def _same_or_taken(name: str, promised: Digests, held: Digests) -> None:
         )
 
 
-def _opened(path: Path) -> BinaryIO | None:
-    """Open a file for reading, None if it is not there."""
-    try:
-        return open(path, "rb")
-    except FileNotFoundError:
-        return None
-
-
-def _unchanged(before: os.stat_result, now: os.stat_result) -> bool:
-    return os.path.samestat(before, now) and (before.st_size, before.st_mtime_ns) == (
-        now.st_size,
-        now.st_mtime_ns,
-    )
+def _time_stamp() -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def _digest_flushed(file: BinaryIO) -> Digests:
@@ -327,13 +370,10 @@ def _digest_flushed(file: BinaryIO) -> Digests:
     return digester.result()
 
 
-def _flush(directory: Path) -> None:
-    """Make the entries of a directory durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _absent(what: str) -> NotFound:
+    return NotFound(
+        f"There is no {what}", expected="one that is listed", do="List again: it may have gone"
+    )
 
 
 def _damaged(name: str, how: str, held: Digests) -> StorageFault:

@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 from awlta.errors import AlreadyMade, UndeclaredInput
 from awlta.lineage import DataProduct, FileRecord
 from awlta.lineage.making import Bench
-from awlta.lineage.watch import pause
 from awlta.persistent import Persistent
 from awlta.persistent.attributes import AnyLink, LinkList
 from awlta.persistent.conditions import Column
 from awlta.persistent.model import remember_batch
 from awlta.persistent.query import Question
 from awlta.persistent.records import ObjectRecord, rebuild
+from awlta.persistent.watches import pause
 from awlta.storage.client import DataClient
 
 Ask = Callable[..., Any]
@@ -78,10 +78,12 @@ class Counter:
 
     def load_link(self, batch: Sequence[Any], step: AnyLink) -> None:
         """Set one link on all objects of a batch, with one request."""
-        told = self._asked("links", role=step.name, owners=[obj.object_id for obj in batch])
+        # the watch of the recipe must not see that objects which came along are read
+        owners = [obj.__dict__["object_id"] for obj in batch]
+        told = self._asked("links", role=step.name, owners=owners)
         self._take(told["objects"])
-        for obj in batch:
-            ids = told["links"].get(obj.object_id)
+        for obj, owner in zip(batch, owners, strict=True):
+            ids = told["links"].get(owner)
             if ids is None:
                 continue
             targets = [self._objects[i] for i in ids]

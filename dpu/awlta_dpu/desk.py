@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import awlta
-from awlta.errors import AwltaError, BadInput, BadValue, JobFailed
+from awlta.errors import AwltaError, BadInput, BadValue, Fault, JobFailed
 from awlta.processing import JobRecord, JobState, WorkOrder
 
 from .backend import BackEnd, Task
@@ -121,8 +121,10 @@ class Desk:
             self._books.logs.note(job.order_id, f"attempt {job.attempt} starts")
             self._queue.started(job.order_id, self._back_end.start(task))
         except (AwltaError, OSError) as error:
-            fault = JobFailed(f"No runner could be started: {error}")
-            self._books.attempt_failed(job, fault)
+            # No fault of this job, and the next would fare alike: the keeper tries again later.
+            fault = Fault(f"No runner could be started: {error}")
+            self._books.end_attempt(job, fault, JobState.QUEUED)
+            raise fault from error
 
     def stop(self) -> None:
         """End what runs and queue it again."""

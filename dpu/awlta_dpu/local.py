@@ -22,6 +22,9 @@ from .backend import Task
 START_SECONDS = 60.0
 """How long the zygote may take to import everything."""
 
+KILL_SECONDS = 5.0
+"""How long a killed process is waited for: the kernel may hold it in a write to a slow disk."""
+
 
 class LocalCores:
     """Runners forked by a zygote, each the leader of a process group of its own.
@@ -76,7 +79,7 @@ class LocalCores:
         return found
 
     def cancel(self, runner: str) -> None:
-        """Kill a runner with its process group."""
+        """Kill a runner with its process group; it is gone when this returns."""
         self._clear(runner)
 
     def close(self) -> None:
@@ -182,12 +185,16 @@ def process_start(pid: int) -> str:
 
 
 def kill(runner: str) -> None:
-    """Kill the process group of a runner, if its leader is that process still."""
+    """Kill the process group of a runner, if its leader is that process still, and wait for it."""
     host, _, rest = runner.partition(":")
     pid, _, started = rest.partition(":")
-    if host == socket.gethostname() and started and process_start(int(pid)) == started:
-        with suppress(ProcessLookupError):
-            os.killpg(int(pid), signal.SIGKILL)
+    if host != socket.gethostname() or not started or process_start(int(pid)) != started:
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(int(pid), signal.SIGKILL)
+    end = time.monotonic() + KILL_SECONDS
+    while process_start(int(pid)) == started and time.monotonic() < end:
+        time.sleep(0.002)
 
 
 def words(code: int) -> str:

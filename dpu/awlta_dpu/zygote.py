@@ -107,6 +107,8 @@ def _run(arguments: list[str], log: str, life: int) -> int:
 
 def _bury(pid: int, handle: int) -> None:
     os.close(handle)
+    # While it is not waited for, no other process can have its number.
+    _kill([pid])
     _, status = os.waitpid(pid, 0)
     _say({"ended": pid, "code": os.waitstatus_to_exitcode(status)})
 

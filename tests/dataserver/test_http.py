@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 
-from awlta.errors import StorageFault
+from awlta.errors import BadName, NotFound, Refused, StorageFault
+from awlta.storage import DataClient
 
 BIG = os.urandom(300_000)
 DIGESTS = {
@@ -261,3 +262,49 @@ def test_a_disk_that_fills_up_is_told_and_leaves_nothing(server, file, name):
     until(lambda: server.parts(name) == [])
     assert name not in server.files()
     assert server.client.store(file("f", BIG), name, object_id="o-1").size == len(BIG)
+
+
+def test_a_file_and_a_part_are_set_aside_over_http_by_whoever_may_write(serve, file, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("open-sesame")
+    server = serve("--token-file", str(token))
+    client = DataClient(server.url, "open-sesame")
+    for name in ("a", "b"):
+        client.store(file(name, name.encode()), name, object_id="o-1")
+    assert [name for name, _ in client.names()] == ["a", "b"]
+    assert dict(client.names())["a"].sha256 == hashlib.sha256(b"a").hexdigest()
+
+    stranger = DataClient(server.url)
+    for forbidden in (stranger.parts, lambda: list(stranger.names())):
+        with pytest.raises(Refused):
+            forbidden()
+    for forbidden in (stranger.set_aside, stranger.set_part_aside):
+        with pytest.raises(Refused):
+            forbidden("a")
+
+    client.set_aside("a")
+    assert (list(server.files()), client.head("a")) == (["b"], None)
+    with pytest.raises(NotFound):
+        client.set_aside("a")
+    with pytest.raises(BadName):
+        client.set_aside("../index.db")
+
+    left = server.root / ".part" / "o-2.1.c"
+    left.write_bytes(b"half a fi")
+    assert client.parts() == ["o-2.1.c"]
+    client.set_part_aside("o-2.1.c")
+    assert client.parts() == []
+    with pytest.raises(NotFound):
+        client.set_part_aside("../../index.db")
+    kept = {p.name: p.read_bytes() for p in (server.root / ".quarantine").glob("*/*")}
+    assert kept == {"a": b"a", "o-2.1.c": b"half a fi"}
+    client.close()
+    stranger.close()
+
+
+def test_all_names_are_listed_over_several_pages(serve, file, monkeypatch):
+    monkeypatch.setattr("awlta.storage.client.PAGE", 2)
+    server = serve()
+    for number in range(4):
+        server.client.store(file("x", b"x"), f"x{number}", object_id="o-1")
+    assert [name for name, _ in server.client.names()] == ["x0", "x1", "x2", "x3"]

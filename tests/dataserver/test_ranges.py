@@ -4,11 +4,11 @@ import hashlib
 
 import pytest
 import urllib3
-from awlta_dataserver.ranges import parse_range
 from hypothesis import given
 from hypothesis import strategies as st
 
 from awlta.errors import BadValue
+from awlta_dataserver.ranges import parse_range
 
 CONTENT = bytes(hashlib.sha256(b"%d" % n).digest()[0] for n in range(100_000))
 POSITION = st.integers(0, len(CONTENT) + 10)

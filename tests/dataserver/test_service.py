@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
-from awlta_dataserver.service import main
 
 from awlta.errors import Unreachable
+from awlta_dataserver.service import main
 
 CONTENT = os.urandom(30_000_000)
 

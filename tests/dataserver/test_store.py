@@ -6,7 +6,6 @@ import time
 import zlib
 
 import pytest
-from awlta_dataserver.store import GRACE, Shelf
 
 from awlta.digest import Digests
 from awlta.errors import (
@@ -18,6 +17,7 @@ from awlta.errors import (
     Refused,
     StorageFault,
 )
+from awlta_dataserver.store import GRACE, Shelf
 
 OBJECT = "01934b1c-0000-7000-8000-000000000001"
 
@@ -248,3 +248,51 @@ def test_the_longest_part_name_fits_on_the_disk(shelf):
     part.append([b"x"])
     shelf.finish(part)
     assert shelf.publish("n" * 200, "o" * 36, 999_999, digests(b"x")) is True
+
+
+def test_a_file_set_aside_is_kept_in_quarantine_and_its_name_forgotten(shelf):
+    store(shelf, "a.fits", b"12345")
+    store(shelf, "b.fits", b"678")
+    shelf.set_aside("a.fits")
+    assert shelf.find("a.fits") is None
+    assert (shelf.totals()["n_files"], shelf.totals()["bytes"]) == (1, 3)
+    (kept,) = (shelf.root / ".quarantine").glob("*/a.fits")
+    assert kept.read_bytes() == b"12345"
+    with pytest.raises(NotFound, match=r"no file a\.fits"):
+        shelf.set_aside("a.fits")
+
+
+def test_a_name_set_aside_twice_keeps_both_contents(shelf):
+    for content in (b"one", b"two"):
+        store(shelf, "a.fits", content)
+        shelf.set_aside("a.fits")
+    kept = [p.read_bytes() for p in (shelf.root / ".quarantine").glob("*/a.fits")]
+    assert sorted(kept) == [b"one", b"two"]
+
+
+def test_a_kill_between_the_move_and_the_index_is_mended_by_the_same_call(shelf):
+    store(shelf, "a.fits", b"12345")
+    # what the kill leaves: the file moved, the name still known
+    place = shelf.root / ".quarantine" / "earlier"
+    place.mkdir(parents=True)
+    path_of(shelf, "a.fits").rename(place / "a.fits")
+    assert shelf.known("a.fits") == digests(b"12345")
+    shelf.set_aside("a.fits")
+    assert shelf.names("", 10) == []
+    assert (place / "a.fits").read_bytes() == b"12345"
+
+
+def test_a_part_is_set_aside_unless_it_is_being_written(shelf):
+    send(shelf, "quiet", b"quiet")
+    busy = shelf.begin("busy", OBJECT, 1)
+    assert shelf.parts() == [f"{OBJECT}.1.busy", f"{OBJECT}.1.quiet"]
+    shelf.set_part_aside(f"{OBJECT}.1.quiet")
+    assert os.listdir(shelf.root / ".part") == [f"{OBJECT}.1.busy"]
+    (kept,) = (shelf.root / ".quarantine").glob("*/*")
+    assert kept.read_bytes() == b"quiet"
+    with pytest.raises(Refused, match="still being written"):
+        shelf.set_part_aside(f"{OBJECT}.1.busy")
+    for part in (f"{OBJECT}.1.quiet", "../index.db", ""):
+        with pytest.raises(NotFound):
+            shelf.set_part_aside(part)
+    busy.discard()

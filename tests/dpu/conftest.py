@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from awlta.config import Profile
 from awlta.lineage import Workspace
 from awlta.lineage.packages import load_recipes

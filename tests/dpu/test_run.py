@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from awlta.errors import AlreadyMade, BadValue, JobFailed, NotMade, Refused
-from awlta.processing import JobState, submit
 from dpu_trial.trial import (
     TrialCounts,
     TrialDeep,
@@ -12,6 +10,10 @@ from dpu_trial.trial import (
     TrialWeights,
     TrialWrong,
 )
+
+from awlta.errors import AlreadyMade, BadValue, JobFailed, NotMade, Refused
+from awlta.persistent import tables
+from awlta.processing import JobState, submit
 
 
 @pytest.fixture
@@ -54,10 +56,12 @@ def test_a_file_written_there_has_the_content_of_one_written_here(dpu, counts, t
 def test_the_activity_names_the_order_and_who_gave_it(dpu, counts):
     job = dpu.run(TrialSum(counts=counts, weights=TrialWeights()))
     job.wait(60)
-    (activity,) = [
-        node for node in job.product.lineage().to_prov().splitlines() if job.order_id in node
+    a = tables.activity
+    with dpu.workspace.database.read() as connection:
+        found = connection.execute(a.select().where(a.c.order_id == job.order_id)).all()
+    assert [(row.outcome, row.operator, "the sum is 10" in row.log) for row in found] == [
+        ("done", "ada", True)
     ]
-    assert job.order_id in activity
 
 
 def test_links_of_links_files_and_standing_are_read_through_the_front_end(dpu, counts):

@@ -44,7 +44,7 @@ def test_an_object_id_is_read_in_any_usual_form():
 
 @pytest.mark.parametrize("wrong", ["", "12", None, 5, b"x", "g" * 32])
 def test_what_is_no_object_id_is_refused(wrong):
-    with pytest.raises(BadValue, match="is no object_id"):
+    with pytest.raises(BadValue, match=r"is no object_id"):
         check_object_id(wrong)
 
 

@@ -40,12 +40,12 @@ def forget(session):
 
 @pytest.mark.parametrize("wrong", [None, "sensor-1", 5, [SensorFactory()], Sensor])
 def test_a_link_takes_an_object_of_its_class_only(wrong):
-    with pytest.raises(BadValue, match="Dish.sensor = .*Expected: a Sensor"):
+    with pytest.raises(BadValue, match=r"Dish.sensor = .*Expected: a Sensor"):
         DishFactory(sensor=wrong)
 
 
 def test_a_link_is_compulsory_and_an_optional_one_is_not():
-    with pytest.raises(BadValue, match="made without sensor"):
+    with pytest.raises(BadValue, match=r"made without sensor"):
         Dish(name="a")
     assert DishFactory().spare is None
 
@@ -57,7 +57,7 @@ def test_a_link_takes_a_subclass():
 
 @pytest.mark.parametrize("wrong", ["ab", 5, None, DishFactory(), [SensorFactory()]])
 def test_links_take_a_sequence_of_their_class_only(wrong):
-    with pytest.raises(BadValue, match="Layout.dishes = "):
+    with pytest.raises(BadValue, match=r"Layout.dishes = "):
         LayoutFactory(dishes=wrong)
 
 
@@ -74,12 +74,12 @@ def test_a_list_of_links_grows_until_its_owner_is_committed(session):
     layout = LayoutFactory()
     layout.dishes.append(a)
     layout.dishes.extend([b])
-    with pytest.raises(BadValue, match="Expected: a Dish"):
+    with pytest.raises(BadValue, match=r"Expected: a Dish"):
         layout.dishes.append(SensorFactory())
     assert (len(layout.dishes), layout.dishes[0], layout.dishes[-1:]) == (2, a, [b])
     assert layout.dishes == [a, b]
     session.commit(layout)
-    with pytest.raises(AlreadyMade, match="dishes cannot be set"):
+    with pytest.raises(AlreadyMade, match=r"dishes cannot be set"):
         layout.dishes.append(c)
     assert layout.dishes == [a, b]
 
@@ -107,7 +107,7 @@ def test_a_class_may_link_itself(session):
 
 
 def test_a_class_may_link_one_that_comes_later():
-    body = {"__annotations__": {"later": Link["ComesLater"]}, "later": link("x")}  # noqa: F821
+    body = {"__annotations__": {"later": Link["ComesLater"]}, "later": link("x")}
     before = type("ComesBefore", (Persistent,), body)
     later = type("ComesLater", (Persistent,), {})
     assert isinstance(before(later=later()).later, later)

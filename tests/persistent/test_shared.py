@@ -80,8 +80,9 @@ def test_one_who_cannot_see_the_equal_object_gets_one_of_their_own(new_session):
 
 def test_a_public_object_does_not_link_an_equal_private_one(new_session):
     ada, observatory = new_session("ada"), new_session("ada", "CRAB", level=3)
-    private, public = Photo(wheel=Wheel(filter=Filter(width=3))), Photo(
-        wheel=Wheel(filter=Filter(width=3))
+    private, public = (
+        Photo(wheel=Wheel(filter=Filter(width=3))),
+        Photo(wheel=Wheel(filter=Filter(width=3))),
     )
     ada.commit(private)
     observatory.commit(public)

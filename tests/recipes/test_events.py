@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from awlta.errors import BadInput, BadValue, NameTaken, NotFound
 from awlta_recipes.events import (
     CalibrationState,
     CameraDescription,
@@ -22,8 +24,6 @@ from awlta_recipes.events import (
 )
 from awlta_recipes.events.blocks import SingleEvent, gather
 from awlta_recipes.events.model import datetime_of, seconds_since
-
-from awlta.errors import BadInput, BadValue, NameTaken, NotFound
 
 START = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
 

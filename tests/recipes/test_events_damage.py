@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from awlta_recipes.events import iterate, read_header
-from awlta_recipes.events.eventio_scan import survey
 
 from awlta.errors import BadInput
+from awlta_recipes.events import iterate, read_header
+from awlta_recipes.events.eventio_scan import survey
 
 ZSTD, GZIP = "aux_traces_2029.simtel.zst", "simtel_test_file.simtel.gz"
 SST, NECTAR = "example_SST1M_20180822.fits.fz", "example_9evts_NectarCAM.fits.fz"

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
+
+from awlta.errors import BadInput, BadValue
 from awlta_recipes.science import (
     Events,
     ImageCuts,
@@ -26,8 +28,6 @@ from awlta_recipes.science import (
     to_offsets,
 )
 from awlta_recipes.science.stereo import FIELDS
-
-from awlta.errors import BadInput, BadValue
 
 
 @pytest.mark.parametrize(("ra", "dec"), [(83.6, 22.0), (0.1, -75.0), (359.9, 0.0), (180.0, 89.0)])

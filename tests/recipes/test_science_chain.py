@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+from awlta import kernels
 from awlta_recipes.events import EventKind, iterate, read_header, read_truth
 from awlta_recipes.science import (
     Events,
@@ -21,8 +23,6 @@ from awlta_recipes.science import (
 )
 from awlta_recipes.science.stereo import FIELDS
 from awlta_recipes.simulation import SimulationConfig, camera_truth, demonstration, simulate_run
-
-from awlta import kernels
 
 CONFIG = replace(
     SimulationConfig(seed=11), n_pedestals=50, n_flashes=100, n_gammas=14, n_hadrons=24

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+from awlta.errors import BadValue
 from awlta_recipes.events import EventKind, iterate, read_header, read_truth
 from awlta_recipes.simulation import (
     RunPlan,
@@ -16,8 +18,6 @@ from awlta_recipes.simulation import (
 from awlta_recipes.simulation.camera import Electronics, HexGrid
 from awlta_recipes.simulation.config import random_numbers
 from awlta_recipes.simulation.shower import Shower, draw_shower, photons_of
-
-from awlta.errors import BadValue
 
 SMALL = SimulationConfig(n_pedestals=20, n_flashes=20, n_gammas=4, n_hadrons=4)
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from astropy.io import fits
 
 from .model import damaged
 
 _RECORD = 2880
 _PIECE = _RECORD * 364
 _ALL_ONES = 0xFFFFFFFF
+Header = Any
+"""An ``astropy.io.fits.Header``. astropy takes a quarter of a second to import, and only those
+who meet a FITS file need it: it is imported in the functions below."""
+
 _EXPECTED = "a complete FITS file whose checksums hold"
 
 
-def headers(path: Path, *, verify: bool = False) -> Iterator[fits.Header]:
+def headers(path: Path, *, verify: bool = False) -> Iterator[Header]:
     """Yield the header of each part of a FITS file, seeking over the data.
 
     Parameters
@@ -49,12 +52,14 @@ def headers(path: Path, *, verify: bool = False) -> Iterator[fits.Header]:
             part += 1
 
 
-def verified_headers(path: Path) -> list[fits.Header]:
+def verified_headers(path: Path) -> list[Header]:
     """Return the headers of all parts, after every byte was summed and compared."""
     return list(headers(path, verify=True))
 
 
-def _read_header(path: Path, stream: BinaryIO, *, first: bool, place: str) -> fits.Header:
+def _read_header(path: Path, stream: BinaryIO, *, first: bool, place: str) -> Header:
+    from astropy.io import fits
+
     start = stream.tell()
     begin = b"SIMPLE  =" if first else b"XTENSION="
     found = stream.read(len(begin))
@@ -70,14 +75,16 @@ def _read_header(path: Path, stream: BinaryIO, *, first: bool, place: str) -> fi
         raise damaged(path, found_text, expected=_EXPECTED, place=place) from error
 
 
-def _data_size(path: Path, header: fits.Header, place: str) -> int:
+def _data_size(path: Path, header: Header, place: str) -> int:
     """Return the bytes of a data part with its padding, FITS standard 4.0, equation 2."""
+    from astropy.io.fits.verify import VerifyError
+
     try:
         axes = [int(header[f"NAXIS{i + 1}"]) for i in range(int(header["NAXIS"]))]
         elements = int(np.prod(axes, dtype=object)) if axes else 0
         elements = int(header.get("GCOUNT", 1)) * (int(header.get("PCOUNT", 0)) + elements)
         size = abs(int(header["BITPIX"])) // 8 * elements
-    except (KeyError, ValueError, TypeError, fits.VerifyError) as error:
+    except (KeyError, ValueError, TypeError, VerifyError) as error:
         found = f"a header without its size ({error})"
         raise damaged(path, found, expected=_EXPECTED, place=place) from error
     if size < 0 or any(axis < 0 for axis in axes):
@@ -86,7 +93,7 @@ def _data_size(path: Path, header: fits.Header, place: str) -> int:
 
 
 def _compare(
-    path: Path, stream: BinaryIO, header: fits.Header, start: int, end: int, place: str
+    path: Path, stream: BinaryIO, header: Header, start: int, end: int, place: str
 ) -> None:
     if "CHECKSUM" not in header:
         found = "a part without checksum, as a writer leaves it that was not closed"

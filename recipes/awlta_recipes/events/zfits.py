@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from .blocks import SingleEvent, gather
-from .fits_scan import verified_headers
+from .fits_scan import Header, verified_headers
 from .model import (
     CalibrationState,
     CameraDescription,
@@ -142,7 +141,7 @@ def _opened(path: Path) -> _Reader:
     return _Reader(path)
 
 
-def _event_table(path: Path) -> fits.Header:
+def _event_table(path: Path) -> Header:
     """Return the header of the event table if this kind of zfits can be read."""
     for header in verified_headers(path):
         if header.get("EXTNAME", "").upper() != "EVENTS":
@@ -218,7 +217,7 @@ def _in_pixel_order(values: NDArray[Any], pixels: NDArray[np.uint16] | None) -> 
     return ordered
 
 
-def _header_time(header: fits.Header, seconds: str, nanoseconds: str) -> int:
+def _header_time(header: Header, seconds: str, nanoseconds: str) -> int:
     return 10**9 * int(header.get(seconds, 0)) + int(header.get(nanoseconds, 0))
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 
 import h5py
+
 from awlta.lineage import DataProduct, Parameters, new_hdf5, recipe
 from awlta.persistent import Attribute, Link, Links, OptionalLink, link, persistent, reference
 

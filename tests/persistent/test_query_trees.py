@@ -1,0 +1,114 @@
+"""Any tree of conditions gives the rows that the same conditions give in Python."""
+
+from datetime import timedelta
+
+from factories import NOON, Dish, Gain, Layout, Light, MirrorDish, Sensor
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from awlta.persistent.conditions import Path
+from awlta.persistent.evaluate import holds
+
+NAN = float("nan")
+VALUES = {
+    "name": st.sampled_from(["LST-1", "lst-1", "MST[1]", "", "north", "z"]),
+    "n_pixels": st.integers(0, 5),
+    "n_mirrors": st.sampled_from([1, 198]),
+    "number": st.integers(0, 4),
+    "area": st.sampled_from([NAN, 0.0, 1.5, float("inf")]),
+    "noise": st.sampled_from([None, NAN, -1.0, 1.5]),
+    "height": st.sampled_from([1.0, 2, 2.5]),
+    "light": st.sampled_from(list(Light)),
+    "gain": st.sampled_from(list(Gain)),
+    "is_live": st.booleans(),
+    "built": st.sampled_from([None, NOON, NOON + timedelta(hours=1)]),
+}
+PATTERNS = st.sampled_from(["*", "LST-?", "*1", "lst*", "*[1]", "?", "[LM]*", "", "%", "_*"])
+
+
+@st.composite
+def paths(draw, root):
+    """Draw a path from a class to one of its own, and return it with its end."""
+    place, cls = Path(root), root
+    while cls.__links__ and draw(st.integers(0, 2)):
+        name = draw(st.sampled_from(sorted(cls.__links__)))
+        place, cls = getattr(place, name), cls.__links__[name].target
+    return place, cls
+
+
+@st.composite
+def comparisons(draw, root):
+    """Draw a comparison of an attribute at the end of a path."""
+    place, cls = draw(paths(root))
+    name = draw(st.sampled_from(sorted(set(cls.__attributes__) & set(VALUES))))
+    column = getattr(place, name)
+    value = draw(VALUES[name])
+    kinds = ["==", "!=", "in"]
+    if cls.__attributes__[name].codec.ordered and value is not None:
+        kinds += ["<", "<=", ">", ">="]
+    if cls.__attributes__[name].codec.name == "str":
+        kinds.append("like")
+    match draw(st.sampled_from(kinds)):
+        case "like":
+            return column.like(draw(PATTERNS))
+        case "in":
+            values = draw(st.lists(VALUES[name], max_size=3))
+            return column.in_([v for v in values if v is not None and v == v])
+        case kind:
+            method = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}[kind]
+            return getattr(column, f"__{method}__")(value)
+
+
+@st.composite
+def identities(draw, root, population):
+    """Draw a question whether a link leads to an object, to one of some, or to nothing."""
+    place, cls = draw(paths(root))
+    objects = population.of(cls)
+    if not place.__dict__["steps"]:
+        return place.object_id == draw(st.sampled_from(objects)).object_id
+    match draw(st.sampled_from(["==", "!=", "in", "nothing"])):
+        case "==":
+            return place == draw(st.sampled_from(objects))
+        case "!=":
+            return place != draw(st.sampled_from(objects))
+        case "in":
+            return place.in_(draw(st.lists(st.sampled_from(objects), max_size=3)))
+    return place.is_(None)
+
+
+def trees(root, population):
+    """Return the strategy for conditions of any depth on one class."""
+    return st.recursive(
+        comparisons(root) | identities(root, population),
+        lambda inner: st.one_of(
+            st.tuples(inner, inner).map(lambda two: two[0] & two[1]),
+            st.tuples(inner, inner).map(lambda two: two[0] | two[1]),
+            inner.map(lambda one: ~one),
+        ),
+        max_leaves=6,
+    )
+
+
+@settings(max_examples=4000)
+@given(data=st.data())
+def test_a_tree_of_conditions_gives_what_it_means(population, data):
+    root = data.draw(st.sampled_from([Layout, Dish, MirrorDish, Sensor]))
+    condition = data.draw(trees(root, population))
+    wanted = {o for o in population.of(root) if holds(condition, o)}
+    query = root.select(condition)
+    found = query.all()
+    assert len(found) == len(set(found)) == len(query)
+    assert set(found) == wanted
+
+
+@settings(max_examples=50)
+@given(data=st.data())
+def test_order_and_limit_do_not_change_what_is_found(population, data):
+    condition = data.draw(trees(Dish, population))
+    query = Dish.select(condition).order_by(
+        data.draw(st.sampled_from(["spare.noise", "-sensor.area", "height", "-name"]))
+    )
+    start, size = data.draw(st.integers(0, 9)), data.draw(st.integers(0, 9))
+    whole = query.all()
+    assert set(whole) == {o for o in population.dishes if holds(condition, o)}
+    assert query[start : start + size] == whole[start : start + size]
