@@ -1,9 +1,16 @@
 """How Sphinx builds these pages: MyST for the text, numpydoc for the docstrings, no network."""
 
+from typing import Any
+
+from sphinx.application import Sphinx
+
 import awlta
 from awlta.lineage.packages import load_recipes
+from awlta.persistent import Attribute, Persistent
+from awlta.persistent.attributes import AnyLink
+from awlta.persistent.conditions import Column, Path
 
-load_recipes()  # the pages of the recipes name classes that every module of them declares
+load_recipes()  # so that a link to a class which another module declares can be described
 
 project = "awlta"
 author = "the awlta authors"
@@ -11,12 +18,10 @@ copyright = "2026, the awlta authors"
 version = release = awlta.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "numpydoc"]
-myst_enable_extensions = ["colon_fence", "deflist"]
-myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 numpydoc_show_class_members = False
 
@@ -27,4 +32,26 @@ html_theme_options = {
     "sidebar_width": "240px",
 }
 html_show_sourcelink = False
-suppress_warnings = ["myst.header"]
+
+
+def leave_out(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out attributes and links: :func:`describe` lists them with their meaning."""
+    return True if isinstance(obj, Attribute | AnyLink | Column | Path) else None
+
+
+def describe(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Add what a persistent class declares to its text: name, type, unit, meaning."""
+    if what != "class" or not issubclass(obj, Persistent) or obj.__module__ == Persistent.__module__:
+        return
+    own = {n: obj.__attributes__[n] for n in getattr(obj, "__own_attributes__", ())}
+    declared = {**own, **{n: s for n, s in obj.__links__.items() if n in vars(obj)}}
+    if declared:
+        lines += ["", *(f"- **{n}**: {d.describe()}" for n, d in declared.items()), ""]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the two."""
+    app.connect("autodoc-skip-member", leave_out)
+    app.connect("autodoc-process-docstring", describe, priority=900)

@@ -234,6 +234,17 @@ class _Reached:
             constant = _constant(value)
             if constant is not None:
                 self.found[f"constant {name}"] = constant
+            for part in _members(value):
+                self._take_member(part, name)
+
+    def _take_member(self, part: Any, name: str) -> None:
+        """Take what a table of functions, classes or modules holds: any of it may be called."""
+        if isinstance(part, ModuleType) and self._own(part.__name__):
+            for found in vars(part).values():
+                if isinstance(found, FunctionType) and found.__module__ == part.__name__:
+                    self.function(found)
+        elif isinstance(part, FunctionType | type):
+            self._take(part, name, None)
 
     def _class(self, cls: type[Any]) -> None:
         key = f"{cls.__module__}.{cls.__qualname__}"
@@ -267,6 +278,13 @@ def _plain_function(value: Any) -> Any:
     declared = getattr(value, "recipe", None)
     value = getattr(declared, "function", value)
     return inspect.unwrap(value) if callable(value) and not isinstance(value, type) else value
+
+
+def _members(value: Any) -> list[Any]:
+    """Return what stands in a container."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else []
 
 
 def _constant(value: Any) -> str | None:

@@ -82,6 +82,7 @@ class Database:
         self._ready: set[str] = set()
         self._inserts: dict[str, tuple[tuple[str, ...], str]] = {}
         self._lock = threading.Lock()
+        self._thread = threading.local()
 
     def check(self) -> None:
         """Raise ConfigError unless the database is there and of this version."""
@@ -115,7 +116,12 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in one transaction: all of it is kept, or nothing."""
-        kept = False
+        if getattr(self._thread, "is_writing", False):  # it would wait for itself
+            raise Fault(
+                "A unit of work was begun within another one of the same thread",
+                do="Add to the unit that is open",
+            )
+        self._thread.is_writing, kept = True, False
         try:
             with self.engine.begin() as connection:
                 yield connection
@@ -125,6 +131,7 @@ class Database:
         except DBAPIError as error:
             raise Fault(f"The database refused a change: {error.orig}", do="Report this") from error
         finally:
+            self._thread.is_writing = False
             if not kept:  # tables made in this unit are gone with it
                 self._ready.clear()
 

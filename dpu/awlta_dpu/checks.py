@@ -43,7 +43,8 @@ def check_orders(workspace: Workspace, orders: Sequence[WorkOrder]) -> None:
                     f"{order.product.class_name} {order.product.object_id} is made and committed",
                     do="Use it as it is",
                 )
-            _check_recipe(build(order.product, inputs), order)
+            build(order.product, inputs)
+            check_recipe(order)
         except AwltaError as error:
             faults.append((order.order_id, error))
     if faults:
@@ -140,16 +141,17 @@ def _targets(record: ObjectRecord, inputs: Mapping[str, Persistent]) -> dict[str
     return {role: [inputs[i] for i in ids] for role, ids in record.links.items()}
 
 
-def _check_recipe(product: DataProduct, order: WorkOrder) -> None:
-    recipe = type(product).__recipe__
+def check_recipe(order: WorkOrder) -> None:
+    """Raise Refused where the recipe here is not that of the order."""
+    recipe = _product_class(order.product.class_name).__recipe__
     here = None if recipe is None else recipe.identity
     if here is None or (here.version, here.digest) == (order.recipe_version, order.recipe_digest):
         return
     raise Refused(
-        f"The recipe of {type(product).__name__} here is version {here.version}, digest "
+        f"The recipe of {order.product.class_name} here is version {here.version}, digest "
         f"{here.digest[:12]}",
         expected=f"that of the order: version {order.recipe_version}, digest "
         f"{order.recipe_digest[:12]}",
-        do="Restart the DPU, or this session, so that both run the same release",
+        do="Restart the DPU, or this session, so that both run the same release; order it again",
         status=409,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import awlta
-from awlta.errors import AwltaError, BadInput, BadValue, Fault, JobFailed
+from awlta.errors import AwltaError, BadInput, BadValue, ConfigError, Fault, JobFailed
 from awlta.processing import JobRecord, JobState, WorkOrder
 
 from .backend import BackEnd, Task
@@ -124,7 +124,7 @@ class Desk:
             # No fault of this job, and the next would fare alike: the keeper tries again later.
             fault = Fault(f"No runner could be started: {error}")
             self._books.end_attempt(job, fault, JobState.QUEUED)
-            raise fault from error
+            raise error if isinstance(error, ConfigError) else fault from error
 
     def stop(self) -> None:
         """End what runs and queue it again."""

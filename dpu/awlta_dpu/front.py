@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from awlta.errors import AwltaError
+from awlta.errors import AwltaError, ConfigError
 from awlta.processing import JobState
 
 from .books import Books
@@ -74,12 +74,15 @@ class Front:
                 await asyncio.wait_for(changed.wait(), left)
 
     async def keep(self) -> None:
-        """Keep the back-end at work, for ever."""
+        """Keep the back-end at work, for ever; raise ConfigError where that cannot go on."""
         while True:
             changed = self._changed
             try:
                 busy = await self.ask(self.desk.step)
                 pause = self._poll_seconds if busy else None
+            except ConfigError:
+                # Trying again would not help; whoever runs the front-end starts it anew.
+                raise
             except (AwltaError, OSError, sqlite3.Error):
                 _log.exception("The queue could not be looked after; trying again")
                 pause = AFTER_A_FAULT

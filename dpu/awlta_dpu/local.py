@@ -11,11 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from awlta.errors import Fault
+from awlta.errors import ConfigError, Fault
 
 from .backend import Task
 
@@ -33,6 +33,8 @@ class LocalCores:
     ----------
     arguments : sequence of str
         Arguments that every runner gets: front-end, dataserver, token.
+    release : str
+        Digest of the sources that runners must have.
     scratch : Path
         Folder for the scratch folders of the runners, which end with them.
     n_cores : int
@@ -40,10 +42,11 @@ class LocalCores:
 
     poll_seconds = 0.1
 
-    def __init__(self, arguments: Sequence[str], scratch: Path, n_cores: int) -> None:
+    def __init__(self, arguments: Sequence[str], release: str, scratch: Path, n_cores: int) -> None:
         self.n_slots = n_cores
         self._arguments = list(arguments)
         self._scratch = scratch
+        self._release = release
         self._zygote = Zygote()
         self._tasks: dict[str, tuple[int, Path]] = {}
 
@@ -53,12 +56,21 @@ class LocalCores:
         Raises
         ------
         Fault
+            The zygote died; the next one may live.
+        ConfigError
+            The sources on the disk are no longer those of the front-end.
         """
         scratch = self._scratch / task.order_id
         arguments = [*self._arguments, "--order", task.order_id, "--attempt", str(task.attempt)]
         arguments += ["--scratch", str(scratch), "--with-parent"]
         if not self._zygote.is_alive:
             self._zygote = Zygote()
+        if self._zygote.release() != self._release:
+            raise ConfigError(
+                "The sources have changed since the front-end was started",
+                expected="the same awlta and recipes in the front-end and in its runners",
+                do="Start it again; the queue is kept",
+            )
         pid = self._zygote.fork(arguments, task.log)
         name = f"{socket.gethostname()}:{pid}:{process_start(pid)}"
         self._tasks[name] = (pid, scratch)
@@ -69,9 +81,7 @@ class LocalCores:
         codes = self._zygote.ended()
         if not self._zygote.is_alive:
             codes = {pid: codes.get(pid, -signal.SIGKILL) for pid, _ in self._tasks.values()}
-        found = {
-            name: words(codes[pid]) for name, (pid, _) in self._tasks.items() if pid in codes
-        }
+        found = {name: words(codes[pid]) for name, (pid, _) in self._tasks.items() if pid in codes}
         for name in set(runners) - set(found) - set(self._tasks):
             found[name] = "went with the front-end that had started it"
         for name in found:
@@ -113,6 +123,7 @@ class Zygote:
         self._to = self._process.stdin
         self._from = self._process.stdout
         self._rest = b""
+        self._ready = ""
         self._forked: list[int] = []
         self._ended: dict[int, int] = {}
 
@@ -130,18 +141,26 @@ class Zygote:
             The zygote has died, or it imports for too long.
         """
         line = json.dumps({"arguments": list(arguments), "log": str(log)}) + "\n"
-        end = time.monotonic() + START_SECONDS
         with suppress(BrokenPipeError):
             self._to.write(line.encode())
             self._to.flush()
-        while not self._forked:
+        self._wait_until(lambda: self._forked)
+        return self._forked.pop(0)
+
+    def release(self) -> str:
+        """Return the digest of the sources that it has imported; raise Fault as fork does."""
+        self._wait_until(lambda: self._ready)
+        return self._ready
+
+    def _wait_until(self, said: Callable[[], object]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not said():
             if not self._listen(end - time.monotonic()):
                 self.close()
                 raise Fault(
                     "The process that forks runners has ended or does not answer",
                     do="Its errors are in the log of the front-end",
                 )
-        return self._forked.pop(0)
 
     def ended(self) -> dict[int, int]:
         """Return the exit codes of runners that have ended since it was last asked."""
@@ -159,6 +178,8 @@ class Zygote:
         for fact in map(json.loads, lines):
             if "forked" in fact:
                 self._forked.append(fact["forked"])
+            elif "ready" in fact:
+                self._ready = fact["ready"]
             else:
                 self._ended[fact["ended"]] = fact["code"]
         return bool(block)

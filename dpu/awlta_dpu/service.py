@@ -185,8 +185,9 @@ async def _serve(options: argparse.Namespace, profile: Profile, token: str, lock
         url = _address(door)
         arguments = ["--front-end", url, "--dataserver", profile.dataserver]
         arguments += ["--token-file", str(options.token_file or profile.token_file)]
-        back_end = LocalCores(arguments, profile.home / "dpu-scratch", options.cores)
         books = await loop.run_in_executor(worker, Books, profile)
+        scratch = profile.home / "dpu-scratch"
+        back_end = LocalCores(arguments, books.release, scratch, options.cores)
         desk = Desk(books, back_end)
         front = Front(books, desk, back_end.poll_seconds, worker)
         try:

@@ -23,7 +23,7 @@ from awlta.storage import intent
 from awlta.storage.intent import Lease, State
 
 from .books import Books
-from .checks import build, find_inputs
+from .checks import build, check_recipe, find_inputs
 
 _T = TypeVar("_T")
 
@@ -46,7 +46,8 @@ class Window:
         Raises
         ------
         Refused
-            The runner has other sources than the front-end.
+            The runner has other sources than the front-end, or both have other code than the
+            one who ordered.
         """
         self._active(order_id, attempt)
         if release != self._books.release:
@@ -56,7 +57,9 @@ class Window:
                 do="Install the same awlta and recipe packages at both ends, restart the DPU",
                 status=409,
             )
-        return self._queue.order(order_id).to_json()
+        order = self._queue.order(order_id)
+        check_recipe(order)  # it may have waited while the front-end was started anew
+        return order.to_json()
 
     def objects(self, order_id: str, body: Any) -> dict[str, Any]:
         """Return objects by their ids, with their files."""

@@ -5,8 +5,8 @@ milliseconds. Every runner is a process of its own all the same: it starts from 
 and what it does to itself, or what is done to it, ends with it.
 
 On standard input come lines of JSON, ``{"arguments": [...], "log": PATH}``; on standard output go
-``{"forked": PID}`` for each, in order, and ``{"ended": PID, "code": CODE}`` later. When standard
-input ends all runners are killed.
+``{"ready": RELEASE}`` once, ``{"forked": PID}`` for each line, in order, and later
+``{"ended": PID, "code": CODE}``. When standard input ends all runners are killed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from . import runner
 def main() -> int:
     """Import everything, then fork runners until standard input ends."""
     load_recipes()
-    _warm_up()
+    _say({"ready": _warm_up()})
     # The end of this pipe tells a runner that the zygote is gone, even if it was killed.
     life, held = os.pipe()
     gc.freeze()
@@ -59,15 +59,16 @@ def main() -> int:
                     selector.register(handle, selectors.EVENT_READ)
 
 
-def _warm_up() -> None:
-    """Work out once what every runner would work out again."""
-    running_release(("awlta", *recipe_packages()))
+def _warm_up() -> str:
+    """Work out once what every runner would work out again; return the release's digest."""
+    release = running_release(("awlta", *recipe_packages()))
     environment_values()
     instruction_set()
     for cls in list(registry.values()):
         if issubclass(cls, DataProduct) and cls.__recipe__ is not None:
             with suppress(BadValue):
                 _ = cls.__recipe__.identity
+    return release.digest
 
 
 def _fork(line: bytes, life: int, held: int) -> int:
@@ -119,7 +120,7 @@ def _kill(pids: list[int]) -> None:
             os.killpg(pid, signal.SIGKILL)
 
 
-def _say(fact: dict[str, int]) -> None:
+def _say(fact: dict[str, int | str]) -> None:
     os.write(1, json.dumps(fact).encode() + b"\n")
 
 

@@ -10,8 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Table
 
 from awlta.config import Profile
 from awlta.lineage import Workspace
@@ -82,6 +84,18 @@ class Place:
             self.dpu._client = DpuClient(front.url, self.profile.token)
         return front
 
+    def rows(self, table: Table, **values: object) -> list[Any]:
+        """Return the rows of a table in which some columns have some values."""
+        statement = table.select()
+        for name, value in values.items():
+            statement = statement.where(table.c[name] == value)
+        with self.workspace.database.read() as connection:
+            return list(connection.execute(statement))
+
+    def files(self) -> list[str]:
+        """Return the names of the trial products' files on the dataserver's disk."""
+        return sorted(p.name for p in (self.home / "store" / "data").glob("*/trial_*"))
+
     def close(self) -> None:
         if self.dpu._client is not None:
             self.dpu._client.close()
@@ -100,21 +114,35 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, empty_database: Path) -> Iterator[Place]:
+def new_place(tmp_path: Path, empty_database: Path) -> Iterator[Callable[[], Place]]:
+    """Make homes, each with an empty database; the last one made is in use."""
+    places: list[Place] = []
+    before = store.set(None)  # type: ignore[arg-type]
+
+    def _new_place() -> Place:
+        if places:
+            places[-1].close()
+        home = tmp_path / f"home-{len(places)}"
+        home.mkdir()
+        shutil.copy(empty_database, home / "awlta.db")
+        places.append(Place(home))
+        store.set(places[-1].workspace)
+        return places[-1]
+
+    yield _new_place
+    store.reset(before)
+    if places:
+        places[-1].close()
+
+
+@pytest.fixture
+def place(new_place: Callable[[], Place]) -> Place:
     """Give a test a home of its own."""
-    home = tmp_path / "home"
-    home.mkdir()
-    shutil.copy(empty_database, home / "awlta.db")
-    place = Place(home)
-    with place.workspace.use():
-        yield place
-    place.close()
+    return new_place()
 
 
 @pytest.fixture(scope="session")
-def shared_place(
-    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
-) -> Iterator[Place]:
+def shared_place(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Place]:
     home = tmp_path_factory.mktemp("shared") / "home"
     home.mkdir()
     shutil.copy(empty_database, home / "awlta.db")

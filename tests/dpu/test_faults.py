@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,17 +11,8 @@ from dpu_trial.trial import TrialCounts, TrialGate, TrialWrong
 
 from awlta.errors import JobFailed
 from awlta.persistent import tables
-from awlta.processing import Dpu, JobState
+from awlta.processing import JobState
 from awlta_dpu.local import process_start
-
-
-def rows(place, table, **values):
-    """Return the rows of a table in which some columns have some values."""
-    statement = table.select()
-    for name, value in values.items():
-        statement = statement.where(table.c[name] == value)
-    with place.workspace.database.read() as connection:
-        return connection.execute(statement).all()
 
 
 def pid_of(job):
@@ -33,14 +21,6 @@ def pid_of(job):
 
 def is_waiting(job, attempt=1):
     return job.record.attempt == attempt and job.log.count("waiting") == attempt
-
-
-def files_of(place):
-    return sorted(p.name for p in (place.home / "store" / "data").glob("*/trial_*"))
-
-
-def parts_of(place):
-    return list((place.home / "store" / ".part").glob("*"))
 
 
 @pytest.fixture
@@ -59,9 +39,9 @@ def test_a_runner_that_is_killed_is_replaced_and_keeps_the_identity(place, gate,
     assert job.wait(60) is JobState.COMPLETED
     assert job.record.attempt == 2
     assert job.product.object_id == job.record.object_id == ordered
-    assert len(rows(place, tables.product, class_name="TrialGate")) == 1
-    assert len(files_of(place)) == 1
-    outcomes = [row.outcome for row in rows(place, tables.activity, order_id=job.order_id)]
+    assert len(place.rows(tables.product, class_name="TrialGate")) == 1
+    assert len(place.files()) == 1
+    outcomes = [row.outcome for row in place.rows(tables.activity, order_id=job.order_id)]
     assert outcomes == ["failed", "done"]
 
 
@@ -76,8 +56,8 @@ def test_a_runner_that_is_killed_twice_fails_with_its_log(place, until):
     assert job.log.count("about to die") == 2
     with pytest.raises(JobFailed, match="killed by signal 9"):
         _ = job.product
-    assert rows(place, tables.product, class_name="TrialWrong") == []
-    (intent,) = rows(place, tables.intent, class_name="TrialWrong")
+    assert place.rows(tables.product, class_name="TrialWrong") == []
+    (intent,) = place.rows(tables.intent, class_name="TrialWrong")
     assert (intent.state, intent.attempt) == ("failed", 2)
 
 
@@ -94,49 +74,8 @@ def test_a_killed_front_end_takes_its_runners_along_and_its_queue_goes_on(place,
     place.dpu.wait_all([running, waiting])
     assert [running.state, waiting.state] == [JobState.COMPLETED] * 2
     assert running.record.attempt == 2
-    assert len(rows(place, tables.product, class_name="TrialGate")) == 1
-    assert len(rows(place, tables.product, class_name="TrialCounts")) == 1
-
-
-def test_a_front_end_that_is_killed_at_any_instant_loses_and_doubles_nothing(place):
-    # Long enough to be killed at every step of a job, from the queue to the commit.
-    instants = random.Random(7)
-    place.serve()
-    jobs = place.dpu.submit_many([TrialCounts(n=n) for n in range(12)])
-    for _ in range(4):
-        time.sleep(instants.uniform(0.0, 0.3))
-        place.fronts[-1].kill()
-        place.serve()
-    place.dpu.wait_all(jobs)
-    assert {job.state for job in jobs} == {JobState.COMPLETED}
-    assert sorted(job.product.n for job in jobs) == list(range(12))
-    stored = rows(place, tables.product, class_name="TrialCounts")
-    assert len(stored) == 12
-    assert len(rows(place, tables.activity, outcome="done")) == 12
-    held = {row.name for row in rows(place, tables.file)}
-    assert {name for name in held if name.startswith("trial")} <= set(files_of(place))
-
-
-@pytest.mark.faults
-def test_runners_that_are_killed_at_any_instant_lose_and_double_nothing(place):
-    instants = random.Random(11)
-    place.serve("--cores", "2")
-    jobs = place.dpu.submit_many([TrialCounts(n=n) for n in range(60)])
-    over = threading.Event()
-
-    def kill_some():
-        hit: set[str] = set()
-        while not over.wait(instants.uniform(0.0, 0.1)):
-            for record in Dpu(place.workspace).client.jobs(JobState.ACTIVE):
-                # Each order is hit once: the second attempt is the last.
-                if record.runner and record.order_id not in hit:
-                    hit.add(record.order_id)
-                    os.kill(int(record.runner.split(":")[1]), signal.SIGKILL)
-
-    del kill_some
-    over.set()
-    place.dpu.wait_all(jobs)
-    assert {job.state for job in jobs} == {JobState.COMPLETED}
+    assert len(place.rows(tables.product, class_name="TrialGate")) == 1
+    assert len(place.rows(tables.product, class_name="TrialCounts")) == 1
 
 
 def test_a_zygote_that_is_killed_takes_its_runners_along_and_is_replaced(place, gate, until):
@@ -163,7 +102,7 @@ def test_a_queued_job_is_canceled_before_it_starts(place, gate, until):
     gate.touch()
     assert running.wait(60) is JobState.COMPLETED
     assert queued.record.attempt == 0
-    assert rows(place, tables.product, class_name="TrialCounts") == []
+    assert place.rows(tables.product, class_name="TrialCounts") == []
 
 
 def test_a_running_job_is_canceled_with_all_that_it_started(place, gate, until):
@@ -179,7 +118,7 @@ def test_a_running_job_is_canceled_with_all_that_it_started(place, gate, until):
     until(lambda: process_start(child) == "")
     assert "canceled" in job.reason
     assert not (place.home / "dpu-scratch" / job.order_id).exists()
-    (intent,) = rows(place, tables.intent, class_name="TrialGate")
+    (intent,) = place.rows(tables.intent, class_name="TrialGate")
     assert intent.state == "failed"
     # What was canceled can be ordered again, and here it goes through.
     gate.touch()
@@ -206,4 +145,4 @@ def test_a_front_end_that_is_ended_queues_its_jobs_again(place, gate, until):
     place.serve()
     assert job.wait(60) is JobState.COMPLETED
     assert "stopped before the job had ended" in job.log
-    assert parts_of(place) == []
+    assert list((place.home / "store" / ".part").glob("*")) == []

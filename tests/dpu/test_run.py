@@ -67,9 +67,7 @@ def test_the_activity_names_the_order_and_who_gave_it(dpu, counts):
 def test_links_of_links_files_and_standing_are_read_through_the_front_end(dpu, counts):
     sums = []
     for weight in (1.0, 2.0):
-        sums.append(
-            TrialSum(counts=counts, others=[counts], weights=TrialWeights(weight=weight))
-        )
+        sums.append(TrialSum(counts=counts, others=[counts], weights=TrialWeights(weight=weight)))
         sums[-1].make()
     dpu.workspace.judge(sums[1], 2, "proposed")
     job = dpu.run(TrialDeep(sums=sums))
