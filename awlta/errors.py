@@ -53,11 +53,11 @@ class AwltaError(Exception):
         self.expected = expected
         self.do = do
         self.facts = facts
-        parts = [found.rstrip(".") + "."]
+        parts = [_sentence(found)]
         if expected:
-            parts.append(f"Expected: {expected.rstrip('.')}.")
+            parts.append(_sentence(f"Expected: {expected}"))
         if do:
-            parts.append(do.rstrip(".") + ".")
+            parts.append(_sentence(do))
         super().__init__(" ".join(parts))
 
     def to_json(self) -> dict[str, object]:
@@ -69,6 +69,10 @@ class AwltaError(Exception):
             "do": self.do,
             "facts": {k: v for k, v in self.facts.items() if _plain(v)},
         }
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!", "\n")) else text + "."
 
 
 def _plain(value: object) -> bool:

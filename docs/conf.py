@@ -6,11 +6,11 @@ from sphinx.application import Sphinx
 
 import awlta
 from awlta.lineage.packages import load_recipes
-from awlta.persistent import Attribute, Persistent
+from awlta.persistent import Attribute
 from awlta.persistent.attributes import AnyLink
 from awlta.persistent.conditions import Column, Path
 
-load_recipes()  # so that a link to a class which another module declares can be described
+load_recipes()  # a docstring names the classes of links, which other modules declare
 
 project = "awlta"
 author = "the awlta authors"
@@ -35,23 +35,10 @@ html_show_sourcelink = False
 
 
 def leave_out(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out attributes and links: :func:`describe` lists them with their meaning."""
+    """Leave out attributes and links: the class's own docstring lists them with their meaning."""
     return True if isinstance(obj, Attribute | AnyLink | Column | Path) else None
 
 
-def describe(
-    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
-) -> None:
-    """Add what a persistent class declares to its text: name, type, unit, meaning."""
-    if what != "class" or not issubclass(obj, Persistent) or obj.__module__ == Persistent.__module__:
-        return
-    own = {n: obj.__attributes__[n] for n in getattr(obj, "__own_attributes__", ())}
-    declared = {**own, **{n: s for n, s in obj.__links__.items() if n in vars(obj)}}
-    if declared:
-        lines += ["", *(f"- **{n}**: {d.describe()}" for n, d in declared.items()), ""]
-
-
 def setup(app: Sphinx) -> None:
-    """Connect the two."""
+    """Connect it."""
     app.connect("autodoc-skip-member", leave_out)
-    app.connect("autodoc-process-docstring", describe, priority=900)

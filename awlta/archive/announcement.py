@@ -121,9 +121,9 @@ def _context_faults(announced: sip.Sip, context: Context) -> Iterator[DocumentFa
 def _product_faults(announced: sip.Sip, product: Ingested) -> Iterator[DocumentFault]:
     """Compare what is announced with what the file says of itself."""
     described = announced.product
-    identifier, class_name = described.identifier, type(product).__name__
-    if identifier.source == "awlta" and identifier.value != product.object_id:
-        yield _fault("product/identifier", f"object_id {identifier.value} is taken")
+    object_id, class_name = described.identifier.value, type(product).__name__
+    if object_id != product.object_id:
+        yield _fault("product/identifier", f"object_id {object_id} is taken")
     if described.class_name != class_name:
         yield _fault("product", f"class {described.class_name}, the file is a {class_name}")
     if described.level != product.data_level:

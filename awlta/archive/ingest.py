@@ -125,9 +125,9 @@ def _measure(path: Path) -> Digests:
         raise BadInput(
             f"The file name {str(path)!a} is not UTF-8", do="Give the file another name"
         ) from None
-    if not path.is_file():
-        raise NotFound(f"There is no file {path}", do="Check the path")
     try:
+        if not path.is_file():
+            raise NotFound(f"There is no file {path}", do="Check the path")
         return digest_file(path)
     except OSError as error:
         raise BadInput(
@@ -147,12 +147,11 @@ def _fail(workspace: Workspace, delivery: _Delivery, error: BaseException) -> No
 
 
 def _announced_id(document: bytes) -> str | None:
-    """Return the object_id that a SIP gives, None where it leaves that to the archive."""
+    """Return the object_id that a SIP gives, None where it cannot be read."""
     try:
-        identifier = sip.read_sip(document).product.identifier
+        return sip.read_sip(document).product.identifier.value
     except DocumentRefused:
         return None  # the ticket, which is opened for the file, will tell why
-    return identifier.value if identifier.source == "awlta" else None
 
 
 def _archived(workspace: Workspace, measured: Digests) -> Any:

@@ -65,9 +65,13 @@ def recognise(path: Path) -> type[Ingested]:
         f"{path.name} ({size} bytes, beginning with {head!r}) is of no known kind"
         if size
         else f"{path.name} is empty",
-        expected="a file of " + ", ".join(f"{c.__name__} ({c.__doc__ or ''})" for c in known),
+        expected="a file of " + ", ".join(f"{c.__name__} ({_summary(c)})" for c in known),
         do="Compare size and digest with the source; install the recipes package of its format",
     )
+
+
+def _summary(cls: type[Any]) -> str:
+    return (cls.__doc__ or "").split("\n")[0].rstrip(".")
 
 
 def sip_attributes(product: Ingested) -> tuple[sip.NamedValue, ...]:

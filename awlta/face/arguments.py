@@ -38,6 +38,12 @@ def _jobs(p: argparse.ArgumentParser) -> None:
     p.add_argument("--cancel", action="store_true", help="cancel the job")
 
 
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return int(text)
+
+
 def _query(p: argparse.ArgumentParser) -> None:
     p.add_argument("cls", metavar="CLASS")
     p.add_argument(
@@ -47,8 +53,8 @@ def _query(p: argparse.ArgumentParser) -> None:
         help="such as run=7, 'raw.telescope.name=LST*', 'n_events>100'; all must hold",
     )
     p.add_argument("--columns", help="dotted paths, separated by commas")
-    p.add_argument("--order", help="dotted path, with a leading minus for falling")
-    p.add_argument("--limit", type=int, default=50, help="most rows (default 50)")
+    p.add_argument("--order", metavar="PATH", help="dotted path; --order=-PATH for falling")
+    p.add_argument("--limit", type=_number, default=50, help="most rows (default 50)")
     p.add_argument("--explain", action="store_true", help="show SQL and plan instead")
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ..errors import BadValue, NotFound, QueryError
@@ -11,7 +14,7 @@ from ..lineage import DataProduct, opened
 from ..lineage.overview import find
 from ..persistent import Condition, find_class, registry
 from ..persistent.conditions import Column, resolve
-from .output import console, plain, print_json, table, words
+from .output import console, natural_width, plain, print_json, say, table, words
 
 _CONDITION = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(==|=|!=|<=|>=|<|>)\s*(.*)", re.DOTALL)
 
@@ -26,7 +29,7 @@ def query(call: Namespace) -> int:
             found = found.order_by(call.order)
         if call.explain:
             text = found.explain()
-            print_json({"explain": text}) if call.json else console.print(text, markup=False)
+            print_json({"explain": text}) if call.json else say(text)
             return 0
         number = len(found)
         paths = call.columns.split(",") if call.columns else _default_columns(cls)
@@ -35,18 +38,31 @@ def query(call: Namespace) -> int:
         print_json([dict(zip(paths, map(plain, row), strict=True)) for row in rows])
         return 0
     title = f"{number} {call.cls}" + (f", first {len(rows)}" if len(rows) < number else "")
-    table(title, paths, rows)
+    if not rows:
+        say(title)
+    else:
+        table(title, *(_fitting(paths, rows) if call.columns is None else (paths, rows)))
     return 0
 
 
 def _default_columns(cls: Any) -> list[str]:
-    """Return what fits on a screen: scalar attributes of the class, then the identity."""
+    """Return the first scalar attributes of a class, then the identity."""
     short = [
         name
         for name, a in cls.__attributes__.items()
         if a.source == "class" and a.codec.column != "blob"
     ]
     return [*short[:7], "object_id"]
+
+
+def _fitting(
+    paths: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    """Take columns before the last one away until a terminal has room for a row."""
+    while console.is_terminal and len(paths) > 2 and natural_width(paths, rows) > console.width:
+        paths = [*paths[:-2], paths[-1]]
+        rows = [[*row[:-2], row[-1]] for row in rows]
+    return paths, rows
 
 
 def parse_condition(cls: Any, text: str) -> Condition:
@@ -64,22 +80,24 @@ def parse_condition(cls: Any, text: str) -> Condition:
         )
     path, operator, value = match.groups()
     column = resolve(cls, path)
-    if operator in ("=", "=="):
-        if ("*" in value or "?" in value) and column._attribute.codec.column == "text":
-            return column.like(value)
-        equal: Condition = column == _value(column, value)
-        return equal
-    operand = _value(column, value)
-    if operator == "!=":
-        different: Condition = column != operand
-        return different
-    compare = {"<": column.__lt__, "<=": column.__le__, ">": column.__gt__, ">=": column.__ge__}
-    condition: Condition = compare[operator](operand)
+    is_pattern = ("*" in value or "?" in value) and column._attribute.codec.column == "text"
+    if is_pattern and operator in ("=", "==", "!="):
+        return ~column.like(value) if operator == "!=" else column.like(value)
+    compare: dict[str, Any] = {
+        "=": column.__eq__,
+        "==": column.__eq__,
+        "!=": column.__ne__,
+        "<": column.__lt__,
+        "<=": column.__le__,
+        ">": column.__gt__,
+        ">=": column.__ge__,
+    }
+    condition: Condition = compare[operator](_value(column, value))
     return condition
 
 
 def _value(column: Column[Any], text: str) -> Any:
-    """Return a value of the column's type; ``none`` for no value."""
+    """Return a value of the column's type; ``none`` for no value, a time without zone is UTC."""
     attribute: Any = column._attribute
     if text.lower() == "none":
         return None
@@ -89,7 +107,9 @@ def _value(column: Column[Any], text: str) -> Any:
             return int(text)
         if codec.name == "bool":
             return {"true": True, "false": False}[text.lower()]
-        return codec.from_json(text)
+        value = codec.from_json(text)
+        is_local = isinstance(value, datetime) and value.tzinfo is None
+        return value.replace(tzinfo=UTC) if is_local else value
     except (ValueError, TypeError, KeyError):
         raise QueryError(f"{column!r} = {text!r}", expected=attribute.expectation()) from None
 
@@ -99,53 +119,66 @@ def show(call: Namespace) -> int:
     with opened() as workspace:
         if call.what in registry:
             return _show_class(call)
-        obj = find(workspace, call.what)
-        owner, project, level = workspace.names(obj)
-        values = {name: getattr(obj, name) for name, a in type(obj).__attributes__.items()}
-        links = [(role, t.object_id, repr(t)) for role, _, t in obj.linked()]
-        files = list(obj.files) if isinstance(obj, DataProduct) else []
-        if call.json:
-            print_json(
-                {
-                    "class": type(obj).__name__,
-                    "owner": owner,
-                    "project": project,
-                    "level": level,
-                    "attributes": {k: plain(v) for k, v in values.items()},
-                    "links": [{"role": r, "object_id": i} for r, i, _ in links],
-                    "files": [f.to_json() for f in files],
-                }
-            )
-            return 0
-        rows = []
-        for name, value in values.items():
-            attribute = type(obj).__attributes__[name]
-            rows.append((name, words(value), attribute.unit or "", attribute.doc))
-        table(
-            f"{type(obj).__name__} of {owner}, project {project}, level {level}",
-            ("attribute", "value", "unit", "meaning"),
-            rows,
-        )
-        if links:
-            table("Links", ("role", "object", ""), links)
-        if files:
-            table(
-                "Files",
-                ("role", "name", "bytes", "sha256"),
-                [(f.role, f.name, f.size, f.sha256) for f in files],
-            )
+        obj = find(workspace, call.what.lower())
+        answer = _described(workspace, obj)
+    if call.json:
+        print_json(answer)
+    else:
+        _tell_object(type(obj), answer)
     return 0
+
+
+def _described(workspace: Any, obj: Any) -> dict[str, Any]:
+    """Return everything that is known of an object, and of how it came about."""
+    owner, project, level = workspace.names(obj)
+    answer: dict[str, Any] = {
+        "class": type(obj).__name__,
+        "owner": owner,
+        "project": project,
+        "level": level,
+        "attributes": {name: getattr(obj, name) for name in type(obj).__attributes__},
+        "links": [
+            {"role": role, "class": type(target).__name__, "object_id": target.object_id}
+            for role, _, target in obj.linked()
+        ],
+    }
+    if isinstance(obj, DataProduct):
+        answer["files"] = [record.to_json() for record in obj.files]
+        answer["made_by"] = obj.lineage().activities.get(obj.object_id)
+    return answer
+
+
+def _tell_object(cls: Any, answer: dict[str, Any]) -> None:
+    known = cls.__attributes__
+    table(
+        f"{answer['class']} of {answer['owner']}, project {answer['project']}, "
+        f"level {answer['level']}",
+        ("attribute", "value", "unit", "meaning"),
+        [(n, words(v), known[n].unit or "", known[n].doc) for n, v in answer["attributes"].items()],
+        n_prose=1,
+    )
+    if answer["links"]:
+        links = [(link["role"], link["class"], link["object_id"]) for link in answer["links"]]
+        table("\nLinks", ("role", "class", "object_id"), links)
+    if files := answer.get("files"):
+        rows = [(f["role"], f["name"], f["size"], f["sha256"]) for f in files]
+        table("\nFiles", ("role", "name", "bytes", "sha256"), rows)
+    if activity := answer.get("made_by"):
+        facts = {**activity, **activity["facts"]}
+        told = [(n, words(v)) for n, v in facts.items() if n != "facts" and v is not None]
+        table("\nMade by", ("", ""), told)
 
 
 def _show_class(call: Namespace) -> int:
     cls = registry[call.what]
+    summary = (cls.__doc__ or call.what).split("\n")[0]
     attributes = [(n, a.codec.name, a.unit or "", a.doc) for n, a in cls.__attributes__.items()]
     links = [(n, s.target.__name__, s.describe()) for n, s in cls.__links__.items()]
     if call.json:
         print_json(
             {
                 "class": call.what,
-                "doc": cls.__doc__,
+                "doc": summary,
                 "attributes": [
                     dict(zip(("name", "type", "unit", "doc"), a, strict=True)) for a in attributes
                 ],
@@ -153,20 +186,23 @@ def _show_class(call: Namespace) -> int:
             }
         )
         return 0
-    console.print((cls.__doc__ or call.what).split("\n")[0], markup=False)
-    table("Attributes", ("name", "type", "unit", "meaning"), attributes)
+    say(summary)
+    rows = [(name, unit, f"{doc} [{kind}]") for name, kind, unit, doc in attributes]
+    table("\nAttributes", ("name", "unit", "meaning"), rows, n_prose=1)
     if links:
-        table("Links", ("name", "class", "meaning"), links)
+        table("\nLinks", ("name", "class", "meaning"), links, n_prose=1)
     return 0
 
 
 def _product(workspace: Any, what: str) -> Any:
     """Return an object by its id or the end of it, or the newest of a class."""
     if what not in registry:
-        return find(workspace, what)
+        return find(workspace, what.lower())
     newest = registry[what].select_all().max("creation_date")
     if newest is None:
-        raise NotFound(f"There is no {what} yet", do=f"'awlta make {what}' makes what it can")
+        raise NotFound(
+            f"There is no {what} yet", do="'awlta ingest' and 'awlta make' bring what there is"
+        )
     return newest
 
 
@@ -186,8 +222,7 @@ def lineage(call: Namespace) -> int:
                     ]
                 )
             else:
-                text = "\n".join(map(str, reasons)) or f"{obj!r} is up to date"
-                console.print(text, markup=False)
+                say("\n".join(map(str, reasons)) or f"{obj!r} is up to date")
             return 0
         if call.descendants:
             below = [(type(o).__name__, o.object_id) for o in obj.descendants()]
@@ -198,14 +233,24 @@ def lineage(call: Namespace) -> int:
             return 0
         graph = obj.lineage()
         if call.svg is not None:
-            call.svg.write_text(graph.to_svg())
+            _write(call.svg, graph.to_svg())
         if call.prov is not None:
-            call.prov.write_text(graph.to_prov())
+            _write(call.prov, graph.to_prov())
         if call.json:
             print_json(graph.to_json())
         else:
-            console.print(graph.tree(), markup=False, soft_wrap=True)
+            say(graph.tree())
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise BadValue(
+            f"{path} cannot be written: {error.strerror}",
+            expected="a file in a folder that is there and may be written",
+        ) from error
 
 
 def retrieve(call: Namespace) -> int:
@@ -219,5 +264,5 @@ def retrieve(call: Namespace) -> int:
     if call.json:
         print_json({"path": str(path), **record.to_json()})
     else:
-        console.print(f"{path}  {record.size} bytes, verified", markup=False)
+        say(f"{path}  {record.size} bytes, verified")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -9,10 +10,16 @@ from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
 
-from ..errors import AwltaError, UserError
+from ..errors import AwltaError, BadValue, StorageFault, UserError
 from .arguments import VERBS, parser
 
 INTERRUPTED = 130
+
+_WRONG_PATHS = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM}
+    | {errno.EROFS, errno.ENAMETOOLONG}
+)
+"""What the system says to a path that the caller should not have named."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        kind = BadValue if error.errno in _WRONG_PATHS else StorageFault
+        _tell(kind(f"{where}{error.strerror}", do="Check path, rights and disk"), as_json)
+        return 2 if kind is BadValue else 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -45,4 +57,7 @@ def _tell(error: AwltaError, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": error.to_json()}))
     else:
-        print(f"awlta: {error}", file=sys.stderr)
+        # loaded late, since --help must answer at once
+        from ..processing.jobs import printable
+
+        print(f"awlta: {printable(str(error))}", file=sys.stderr)

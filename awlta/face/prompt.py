@@ -9,6 +9,7 @@ from __future__ import annotations
 import runpy
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .. import __version__, config
@@ -29,6 +30,7 @@ from ..persistent import (
     registry,
 )
 from ..processing import Dpu
+from ..processing.jobs import printable
 
 USAGE = """usage: awe [-h] [--version] [-c CODE | SCRIPT [ARGUMENT ...]]
 
@@ -111,17 +113,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         workspace = connect(config.load())
     except AwltaError as error:
-        print(f"awe: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UserError) else 1
+        return _report(error)
     dpu = Dpu(workspace)
     try:
         return _run(words, names(workspace, dpu), workspace)
     except AwltaError as error:
-        print(f"awe: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UserError) else 1
+        return _report(error)
     finally:
         dpu.close()
         workspace.close()
+
+
+def _report(error: AwltaError) -> int:
+    print(f"awe: {printable(str(error))}", file=sys.stderr)
+    return 2 if isinstance(error, UserError) else 1
 
 
 def _run(words: list[str], reach: dict[str, Any], workspace: Workspace) -> int:
@@ -130,6 +135,7 @@ def _run(words: list[str], reach: dict[str, Any], workspace: Workspace) -> int:
         return 0
     if words:
         sys.argv = words
+        sys.path.insert(0, str(Path(words[0]).resolve().parent))  # as python SCRIPT does
         try:
             runpy.run_path(words[0], init_globals=reach, run_name="__main__")
         except FileNotFoundError as error:
@@ -199,12 +205,15 @@ def _start_ipython(reach: dict[str, Any], greeting: str) -> None:
     settings.InteractiveShell.confirm_exit = False
     # attributes of paths are found by dir(), which jedi does not ask
     settings.Completer.use_jedi = False
+    settings.Completer.evaluation = "unsafe"
+    if hasattr(InteractiveShellEmbed, "enable_tip"):  # since IPython 8.28
+        settings.TerminalInteractiveShell.enable_tip = False
     make_shell: Any = InteractiveShellEmbed
-    shell: Any = make_shell(config=settings, banner1=greeting, user_ns=reach)
+    shell: Any = make_shell(config=settings, banner1=greeting + "\n", user_ns=reach)
     shell.set_custom_exc((AwltaError,), _tell)
     shell()
 
 
 def _tell(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> None:
     """Show an error of ours as its sentence, without a traceback."""
-    print(f"{kind.__name__}: {error}", file=sys.stderr)
+    print(f"{kind.__name__}: {printable(str(error))}", file=sys.stderr)

@@ -12,12 +12,12 @@ from typing import Any
 from .. import config
 from ..archive.doctor import examine
 from ..config import LOCAL, PRIVILEGES, Profile
-from ..errors import AwltaError, ConfigError
+from ..errors import ConfigError
 from ..lineage import opened
 from ..lineage.overview import class_counts, open_work
 from ..persistent.database import create
 from ..services import Child, find_service
-from .output import console, print_json, table
+from .output import print_json, say, table
 
 
 def init(call: Namespace) -> int:
@@ -44,8 +44,8 @@ def init(call: Namespace) -> int:
     if call.json:
         print_json(answer)
     else:
-        console.print(f"{'Made' if is_new else 'Kept'} the profile in {home}", markup=False)
-        console.print("Next:  awlta ingest FILE...   or the prompt:  awe", markup=False)
+        say(f"{'Made' if is_new else 'Kept'} the profile in {home}")
+        say("Next:  awlta ingest FILE...   or the prompt:  awe")
     return 0
 
 
@@ -70,10 +70,13 @@ def status(call: Namespace) -> int:
     if call.json:
         print_json(answer)
         return 0
-    table("Profile", ("", ""), _described(profile).items())
-    table("Objects", ("class", "number"), counts)
+    table("", ("profile", str(profile.home)), _described(profile).items())
+    if counts:
+        table("", ("class", "objects"), counts)
+    else:
+        say("The database holds no object yet: 'awlta ingest FILE...' brings the first.")
     if open_number:
-        console.print(f"{open_number} piece(s) of work were begun and not ended: 'awlta doctor'")
+        say(f"{open_number} piece(s) of work were begun and not ended: 'awlta doctor'")
     return 0
 
 
@@ -90,7 +93,13 @@ def serve(call: Namespace) -> int:
         if profile.dpu == LOCAL:
             children.append(_start(profile, "dpu", ["--home", str(profile.home)]))
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        console.print("Ctrl-C ends them.")
+        if not children:
+            raise ConfigError(
+                "The profile names dataserver and DPU by their URLs",
+                expected="'local' for one that is to run here",
+                do="'awlta serve NAME' runs one service with arguments of its own",
+            )
+        say("Ctrl-C ends them.")
         while all(child.is_running for child in children):
             time.sleep(0.5)
     except KeyboardInterrupt:
@@ -104,32 +113,32 @@ def serve(call: Namespace) -> int:
 def _start(profile: Profile, name: str, arguments: list[str]) -> Child:
     arguments = [*arguments, "--token-file", str(profile.token_file)]
     child = Child(name, arguments, profile.home / f"{name}.log")
-    console.print(f"{name} at {child.url}, log {profile.home / f'{name}.log'}", markup=False)
+    say(f"{name} at {child.url}, log {profile.home / f'{name}.log'}")
     return child
 
 
 def doctor(call: Namespace) -> int:
     """Find what a kill or a fault left behind; with --clean, tidy it."""
-    findings = []
-    try:
-        profile = config.load()
-        with opened(profile) as workspace:
+    n_cleaned = 0
+    with opened() as workspace:
+        findings = examine(workspace)
+        # Twice: work that is given up leaves files that belong to nobody.
+        for _ in range(2 if call.clean else 0):
+            offered = [f.clean for f in findings if f.clean is not None]
+            for clean in offered:
+                clean()
+            n_cleaned += len(offered)
             findings = examine(workspace)
-            done = [f.clean() for f in findings if f.clean is not None] if call.clean else []
-    except AwltaError as error:
-        if call.json:
-            raise
-        console.print(str(error), markup=False)
-        return 1
     if call.json:
-        print_json({"findings": [f.to_json() for f in findings], "cleaned": len(done)})
-    elif not findings:
-        console.print("All is well: every row has its file, every file its row, no work is open.")
-    else:
-        rows = [(f.kind, f.what, f.remedy) for f in findings]
-        table(f"{len(findings)} finding(s)", ("kind", "what", "remedy"), rows)
-        if done:
-            console.print(f"{len(done)} cleaned.")
-        elif any(f.clean for f in findings):
-            console.print("'awlta doctor --clean' does what is offered; it deletes nothing.")
-    return 0 if not findings or call.clean else 1
+        print_json({"findings": [f.to_json() for f in findings], "cleaned": n_cleaned})
+        return 1 if findings else 0
+    if n_cleaned:
+        say(f"{n_cleaned} cleaned.")
+    if not findings:
+        say("All is well: every row has its file, every file its row, no work is open.")
+        return 0
+    for finding in findings:
+        say(f"{finding.kind:<8}{finding.what}\n        {finding.remedy}")
+    if any(f.clean for f in findings):
+        say("'awlta doctor --clean' does what is offered; it deletes nothing.")
+    return 1

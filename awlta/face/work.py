@@ -8,11 +8,11 @@ from typing import Any
 
 from ..archive import ingest as ingest_file
 from ..archive import read_document
-from ..errors import AwltaError, BadInput, UserError
+from ..errors import AwltaError, BadInput, BadValue, UserError
 from ..lineage import Selection, chain, opened
 from ..processing import Dpu, JobState
 from ..processing.jobs import printable
-from .output import console, print_json, progress, table
+from .output import print_json, progress, say, table
 
 
 def ingest(call: Namespace) -> int:
@@ -25,7 +25,7 @@ def ingest(call: Namespace) -> int:
     with opened() as workspace, progress() as bar:
         task = bar.add_task("ingest", total=len(call.files))
         for path in call.files:
-            bar.update(task, description=f"ingest {path.name}")
+            bar.update(task, description=f"ingest {printable(path.name)}")
             try:
                 done = ingest_file(workspace, path, document=document)
                 state = "archived" if done.is_new else "known"
@@ -35,7 +35,7 @@ def ingest(call: Namespace) -> int:
                 answers.append(
                     {
                         "file": str(path),
-                        "state": "refused",
+                        "state": "refused" if isinstance(error, UserError) else "failed",
                         "ticket": error.facts.get("ticket"),
                         "error": error.to_json(),
                         "message": str(error),
@@ -45,11 +45,12 @@ def ingest(call: Namespace) -> int:
     if call.json:
         print_json(answers)
     else:
-        rows = [(a["file"], a["state"], a.get("run"), a.get("object_id", "")) for a in answers]
-        table("Ingest", ("file", "state", "run", "object_id"), rows)
+        rows = [(a["file"], a["state"], a.get("object_id"), a["ticket"]) for a in answers]
+        table("", ("file", "state", "object_id", "ticket"), rows)
         for answer in answers:
             if "message" in answer:
-                console.print(f"ticket {answer['ticket']}: {answer['message']}", markup=False)
+                number = answer["ticket"]
+                say(f"{'' if number is None else f'ticket {number}: '}{answer['message']}")
     if not errors:
         return 0
     return 2 if all(isinstance(e, UserError) for e in errors) else 1
@@ -84,6 +85,12 @@ def submit(call: Namespace) -> int:
 
 def _bring(call: Namespace, dpu: Dpu | None) -> int:
     wanted = chain.find_product(call.cls)
+    if wanted not in chain.classes(wanted):
+        raise BadValue(
+            f"Nothing says which {call.cls} there should be",
+            expected="a class with a recipe and targets()",
+            do="Ingest it ('awlta ingest FILE...'), or make it at the prompt ('awe')",
+        )
     selection = Selection(**({} if call.run is None else {"run": call.run}))
     with progress() as bar:
         task = bar.add_task("look", total=None)
@@ -110,13 +117,13 @@ def _bring(call: Namespace, dpu: Dpu | None) -> int:
         print_json([_step(s) for s in steps])
     else:
         rows = [(s.cls.__name__, len(s.made), len(s.current), len(s.refused)) for s in steps]
-        table(call.cls, ("class", "made", "up to date", "refused"), rows)
+        table("", ("class", "made", "up to date", "refused"), [r for r in rows if any(r[1:])])
         for step in steps:
             _tell_refused(step)
         if not any(s.made or s.current or s.refused for s in steps):
-            console.print("There is nothing to make it from: 'awlta ingest FILE...' first.")
+            say("There is nothing to make it from: 'awlta ingest FILE...' first.")
         elif not any(s.made or s.refused for s in steps):
-            console.print("All is up to date; nothing was made.")
+            say("All is up to date; nothing was made.")
     return 1 if any(s.refused for s in steps) else 0
 
 
@@ -127,7 +134,7 @@ def _tell_refused(step: chain.Step) -> None:
         by_reason.setdefault(str(error), []).append(product.object_id)
     for reason, ids in by_reason.items():
         more = f" and {len(ids) - 1} more" if len(ids) > 1 else ""
-        console.print(f"{step.cls.__name__} {ids[0]}{more}: {reason}", markup=False)
+        say(f"{step.cls.__name__} {ids[0]}{more}: {reason}")
 
 
 def _step(step: chain.Step) -> dict[str, Any]:
@@ -154,12 +161,14 @@ def jobs(call: Namespace) -> int:
 
 def _jobs(call: Namespace, dpu: Dpu) -> int:
     if call.job is None:
+        if call.cancel:
+            raise BadValue("No job was named to be canceled", expected="awlta jobs JOB --cancel")
         records = dpu.client.jobs()
         if call.json:
             print_json([r.to_json() for r in records])
             return 0
         rows = [(r.order_id, r.class_name, r.state.value, r.attempt, r.reason) for r in records]
-        table("Jobs", ("job", "class", "state", "attempt", "reason"), rows)
+        table("", ("job", "class", "state", "attempt", "reason"), rows, n_prose=1)
         return 0
     job = dpu.job(call.job)
     if call.cancel:
@@ -168,6 +177,6 @@ def _jobs(call: Namespace, dpu: Dpu) -> int:
     if call.json:
         print_json({**record.to_json(), "log": log})
     else:
-        console.print(f"{record.class_name} {record.state.value} {record.reason}", markup=False)
-        console.print(log, markup=False)
+        say(f"{record.class_name} {record.object_id}: {record.state.value} {record.reason}")
+        say(log)
     return 1 if record.state is JobState.FAILED else 0

@@ -128,9 +128,11 @@ def read_block(path: Path) -> dict[str, Any] | None:
         return None
     try:
         value = json.loads(raw[len(_MARK) :].rstrip(b"\0"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"The identity block of {path.name} is damaged: {error}") from error
-    return dict(value)
+    if not isinstance(value, dict):
+        raise BadInput(f"The identity block of {path.name} holds {type(value).__name__}, no object")
+    return value
 
 
 def new_hdf5(path: Path) -> Any:

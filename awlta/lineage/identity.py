@@ -86,7 +86,7 @@ class SourceReader:
     """
 
     def __init__(self) -> None:
-        self._modules: dict[str, dict[str, ast.AST]] = {}
+        self._modules: dict[str, dict[str, Any]] = {}
 
     def remember(self, module_name: str) -> None:
         """Read and parse a module's text now."""
@@ -100,6 +100,9 @@ class SourceReader:
             found: dict[str, list[Any]] = {}
             for name, node in _definitions(tree, ""):
                 found.setdefault(name, []).append(node)
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Lambda):
+                    found.setdefault(_lambda_name(node.lineno), []).append(node)
             # a property and its setter, or overloads, have one name
             self._modules[module_name] = {
                 name: nodes[0] if len(nodes) == 1 else ast.Module(nodes, [])
@@ -109,7 +112,10 @@ class SourceReader:
     def tree(self, obj: Any) -> ast.AST:
         """Return the syntax tree of a function or class."""
         self.remember(obj.__module__)
-        found = self._modules.get(obj.__module__, {}).get(obj.__qualname__)
+        name = obj.__qualname__
+        if name.endswith("<lambda>"):
+            name = _lambda_name(obj.__code__.co_firstlineno)
+        found: ast.AST | None = self._modules.get(obj.__module__, {}).get(name)
         if found is not None:
             return found
         try:
@@ -120,6 +126,11 @@ class SourceReader:
                 expected="a recipe written in a module, or at the awe> prompt",
                 do="Write the class into a file of a recipes package",
             ) from None
+
+
+def _lambda_name(line: int) -> str:
+    """Return what stands for the name of the lambdas that begin in a line."""
+    return f"<lambda> in line {line}"
 
 
 def _definitions(tree: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
@@ -166,7 +177,7 @@ class _Reached:
     def __init__(self, package: str) -> None:
         self.package = package
         self.found: dict[str, str] = {}
-        self.entered: set[tuple[str, type[Any] | None]] = set()
+        self.entered: set[tuple[Any, type[Any] | None]] = set()
         self.names_kernels = False
 
     def parts(self) -> list[str]:
@@ -178,14 +189,17 @@ class _Reached:
 
     def function(self, function: Any, owner: type[Any] | None = None) -> None:
         """Take a function, and with a class to which it belongs, what it calls on ``self``."""
-        key = f"{function.__module__}.{function.__qualname__}"
-        if (key, owner) in self.entered:
+        if (function, owner) in self.entered:
             return
-        self.entered.add((key, owner))
+        self.entered.add((function, owner))
         tree = sources.tree(function)
         if len(self.entered) == 1 and isinstance(tree, ast.FunctionDef):
             tree = _undecorated(tree)
-        self.found[key] = canonical(tree)
+        text = canonical(tree)
+        key = f"{function.__module__}.{function.__qualname__}"
+        if function.__name__ == "<lambda>":  # all of one place have the same name
+            key += digest_text(text)
+        self.found[key] = text
         names = _names_of(function)
         own = next(iter(inspect.signature(function).parameters), "") if owner else ""
         for first, *rest in _dotted_names(tree):

@@ -34,7 +34,7 @@ from . import block
 from .activity import Activity, host, instruction_set, now
 from .identity import RecipeIdentity
 from .product import DataProduct, FileRecord, check_category, file_name
-from .watch import watching
+from .watch import refuse_nested, watching
 
 LOG_BYTES = 65536
 
@@ -142,6 +142,7 @@ def run(
     UndeclaredInput, RecipeFailed
         The recipe reached for what it does not link, or raised; the attempt is recorded.
     """
+    refuse_nested(product)
     recipe = type(product).__recipe__
     if product.is_stored:
         raise AlreadyMade(
@@ -152,10 +153,10 @@ def run(
         product.make()
         return
     _check_inputs(product)
+    record = _Record(recipe.identity, operator, order_id)
     lease = recorder.begin(product, work_of(product))
     product.__dict__["object_id"] = lease.object_id
     intention = dict(product.__dict__)
-    record = _Record(recipe.identity, operator, order_id)
     try:
         with (
             _logging(record.lines),

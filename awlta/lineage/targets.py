@@ -12,7 +12,7 @@ from .making import work_of
 
 
 def target(session: Session, cls: type[Any], values: Mapping[str, Any]) -> Any:
-    """Return the newest up-to-date product of these inputs, or a new intention.
+    """Return the newest product of these inputs that is up to date and not judged bad, or a new one.
 
     Shared objects that are equal to a stored one are replaced by it first, so that parameters
     typed anew find what was made with the same values.
@@ -20,7 +20,7 @@ def target(session: Session, cls: type[Any], values: Mapping[str, Any]) -> Any:
     wanted = cls(**values)
     _adopt_shared(session, wanted)
     for found in _equal(session, cls, wanted):
-        if not currency.reasons(session, found):
+        if session.standing(found, "is_valid") != 0 and not currency.reasons(session, found):
             return found
     return wanted
 

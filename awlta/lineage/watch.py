@@ -198,6 +198,16 @@ def _watch_hdf5() -> None:
     h5py.File.__init__ = telling
 
 
+def refuse_nested(product: Persistent) -> None:
+    """Raise UndeclaredInput where a recipe would make another product."""
+    if _active:
+        raise UndeclaredInput(
+            f"The recipe of {_active[-1]._product!r} makes another product, {product!r}",
+            expected="products that were made before, linked",
+            do="Link it; what it needs is made first",
+        )
+
+
 @contextmanager
 def watching(product: Persistent, scratch: Path) -> Iterator[RecipeWatch]:
     """Watch the recipe of a product for the length of a block.
@@ -210,12 +220,6 @@ def watching(product: Persistent, scratch: Path) -> Iterator[RecipeWatch]:
     global _hooked, _readable_folders
     import h5py  # noqa: F401  # imported before the watch begins, so that it can be told of
 
-    if _active:
-        raise UndeclaredInput(
-            f"The recipe of {_active[-1]._product!r} makes another product, {product!r}",
-            expected="products that were made before, linked",
-            do="Link it; what it needs is made first",
-        )
     if not _hooked:
         sys.addaudithook(_hook)
         _hooked = True

@@ -46,7 +46,8 @@ class Condition:
     """A yes-or-no question to objects of one class; combine with ``&``, ``|`` and ``~``.
 
     A condition is a query as it stands: it has a length, can be iterated, indexed and
-    ordered. ``if condition:`` is refused, since it would ask the database by accident.
+    ordered. ``if condition:`` is refused, since it would ask the database by accident: it raises,
+    and pyright reports it (mypy with ``warn_unreachable``, where the condition has a name).
     """
 
     def __and__(self, other: Condition) -> Condition:

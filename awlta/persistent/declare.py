@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any, ForwardRef
 
 from ..errors import BadValue, NotFound, QueryError
@@ -82,6 +83,22 @@ def declare(cls: type[Any], local_names: dict[str, Any], find: Callable[[str], A
     cls.__table_name__ = _snake(cls.__name__)
     for step in own_links:
         _check_link(cls, step, defaults.get(step.name, MISSING))
+    cls.__doc__ = _documentation(cls)
+
+
+def _documentation(cls: type[Any]) -> str:
+    """Return the docstring of a class with what it declares, so that help() tells it."""
+    lines = [cleandoc(cls.__dict__.get("__doc__") or f"{cls.__name__}.")]
+    lines += ["", "Attributes", "----------"]
+    # what the class is about comes first, what every object has comes last
+    for attribute in sorted(cls.__attributes__.values(), key=lambda a: a.source != "class"):
+        unit = f", {attribute.unit}" if attribute.unit else ""
+        lines += [f"{attribute.name} : {attribute.codec.name}{unit}", f"    {attribute.doc}"]
+    for step in cls.__links__.values():
+        target = step._target if isinstance(step._target, str) else step._target.__name__
+        kind = "links to" if step.many else "link to"
+        lines += [f"{step.name} : {kind} {target}", f"    {step.doc}"]
+    return "\n".join(lines)
 
 
 def _check_name(cls: type[Any], name: str) -> None:

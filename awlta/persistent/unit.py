@@ -105,7 +105,7 @@ class Unit:
             return self._entries[own_id].key
         links = obj.linked()
         for _, _, target in links:
-            if not target.is_stored:
+            if not target.is_stored and target.object_id not in self._entries:
                 target._admit()
                 self.add(target)
         if not type(obj).__shared__:

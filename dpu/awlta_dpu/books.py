@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from uuid import UUID
 
 from sqlalchemy import select
 
 from awlta.config import Profile
-from awlta.errors import AwltaError, Fault, LeaseLost, NotFound, Refused
+from awlta.errors import AwltaError, Fault, LeaseLost, UserError
 from awlta.lineage import Workspace
 from awlta.lineage.activity import Activity, host, now, running_release
 from awlta.lineage.packages import recipe_packages
-from awlta.persistent import tables
+from awlta.persistent import find_class, tables
 from awlta.persistent.records import ObjectRecord, rebuild
 from awlta.processing import JobRecord, JobState, WorkOrder
-from awlta.storage.intent import State
+from awlta.storage.intent import Lease, State
 
+from .checks import recipe_of
 from .logs import Logs
 from .queue import Queue
 
@@ -67,12 +69,17 @@ class Books:
     def is_archived(self, job: JobRecord) -> bool:
         """Tell whether the attempt of a job has committed its product."""
         lease = self.queue.lease(job.order_id)
-        if lease is None:
-            return False
+        return lease is not None and self.stands(job.order_id, lease) is State.ARCHIVED
+
+    def stands(self, order_id: str, lease: Lease) -> State | None:
+        """Return where an intent stands, None if its lease is another one now."""
         i = tables.intent
-        statement = select(i.c.state).where(i.c.lease == lease.token)
-        with self.workspace(self.queue.order(job.order_id)).database.read() as connection:
-            return connection.execute(statement).scalar() == State.ARCHIVED.value
+        statement = select(i.c.state).where(
+            i.c.object_id == UUID(lease.object_id).bytes, i.c.lease == lease.token
+        )
+        with self.workspace(self.queue.order(order_id)).database.read() as connection:
+            state = connection.execute(statement).scalar()
+        return None if state is None else State(state)
 
     def attempt_failed(
         self, job: JobRecord, error: AwltaError, activity: Activity | None = None
@@ -102,12 +109,12 @@ class Books:
         order, lease = self.queue.order(job.order_id), self.queue.lease(job.order_id)
         if lease is not None:
             workspace = self.workspace(order)
-            activity = activity or self._told_by_the_log(job, order)
             try:
+                activity = activity or self._told_by_the_log(job, order)
                 subject = rebuild(ObjectRecord(lease.object_id, order.product.class_name))
                 with workspace.use():
                     workspace.fail(subject, lease, activity)  # type: ignore[arg-type]
-            except (LeaseLost, Refused, NotFound) as known:
+            except (LeaseLost, UserError) as known:
                 # Recorded before a restart, or taken over by somebody else meanwhile.
                 _log.warning("The end of %s is not recorded: %s", job.order_id, known)
         self.queue.move(job.order_id, new, reason=str(error), code=error.code)
@@ -116,7 +123,7 @@ class Books:
         """Return the activity of an attempt whose runner can no longer tell."""
         return Activity(
             kind="make",
-            recipe=order.product.class_name,
+            recipe=recipe_of(find_class(order.product.class_name)).identity.name,
             recipe_version=order.recipe_version,
             recipe_digest=order.recipe_digest,
             host=job.runner.partition(":")[0] or host(),

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from awlta.errors import AlreadyMade, AwltaError, BadValue, NotMade, Refused
 from awlta.lineage import DataProduct, Workspace
 from awlta.lineage.closure import rows_of
+from awlta.lineage.product import Recipe
 from awlta.persistent import Persistent, find_class, tables
 from awlta.persistent.attributes import MISSING
 from awlta.persistent.records import ObjectRecord, rebuild, set_links
@@ -111,9 +112,16 @@ def _product_class(name: str) -> type[DataProduct]:
     cls: type[Any] = find_class(name)
     if not issubclass(cls, DataProduct):
         raise BadValue(f"{name} is no data product", expected="a class with a recipe")
-    if cls.__recipe__ is None:
-        raise NotMade(f"{name} has no recipe", do="Ingest the file with 'awlta ingest'")
+    recipe_of(cls)
     return cls
+
+
+def recipe_of(cls: type[Any]) -> Recipe:
+    """Return the recipe of a class; raise NotMade where it has none."""
+    recipe: Recipe | None = getattr(cls, "__recipe__", None)
+    if recipe is None:
+        raise NotMade(f"{cls.__name__} has no recipe", do="Ingest the file with 'awlta ingest'")
+    return recipe
 
 
 def _check_roles(cls: type[DataProduct], record: ObjectRecord) -> None:
@@ -143,9 +151,8 @@ def _targets(record: ObjectRecord, inputs: Mapping[str, Persistent]) -> dict[str
 
 def check_recipe(order: WorkOrder) -> None:
     """Raise Refused where the recipe here is not that of the order."""
-    recipe = _product_class(order.product.class_name).__recipe__
-    here = None if recipe is None else recipe.identity
-    if here is None or (here.version, here.digest) == (order.recipe_version, order.recipe_digest):
+    here = recipe_of(find_class(order.product.class_name)).identity
+    if (here.version, here.digest) == (order.recipe_version, order.recipe_digest):
         return
     raise Refused(
         f"The recipe of {order.product.class_name} here is version {here.version}, digest "

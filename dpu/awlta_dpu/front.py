@@ -79,15 +79,15 @@ class Front:
             changed = self._changed
             try:
                 busy = await self.ask(self.desk.step)
-                pause = self._poll_seconds if busy else None
             except ConfigError:
                 # Trying again would not help; whoever runs the front-end starts it anew.
                 raise
             except (AwltaError, OSError, sqlite3.Error):
                 _log.exception("The queue could not be looked after; trying again")
-                pause = AFTER_A_FAULT
+                await asyncio.sleep(AFTER_A_FAULT)
+                continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), pause)
+                await asyncio.wait_for(changed.wait(), self._poll_seconds if busy else None)
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more, let what runs end within some time, queue the rest again."""

@@ -48,7 +48,7 @@ class LocalCores:
         self._scratch = scratch
         self._release = release
         self._zygote = Zygote()
-        self._tasks: dict[str, tuple[int, Path]] = {}
+        self._tasks: dict[str, tuple[Zygote, int, Path]] = {}
 
     def start(self, task: Task) -> str:
         """Start a runner and return its name, ``host:pid:start``.
@@ -64,6 +64,7 @@ class LocalCores:
         arguments = [*self._arguments, "--order", task.order_id, "--attempt", str(task.attempt)]
         arguments += ["--scratch", str(scratch), "--with-parent"]
         if not self._zygote.is_alive:
+            self._zygote.close()
             self._zygote = Zygote()
         if self._zygote.release() != self._release:
             raise ConfigError(
@@ -73,15 +74,18 @@ class LocalCores:
             )
         pid = self._zygote.fork(arguments, task.log)
         name = f"{socket.gethostname()}:{pid}:{process_start(pid)}"
-        self._tasks[name] = (pid, scratch)
+        self._tasks[name] = (self._zygote, pid, scratch)
         return name
 
     def ended(self, runners: Sequence[str]) -> dict[str, str]:
         """Return those of some runners that are gone, each with how it ended."""
         codes = self._zygote.ended()
-        if not self._zygote.is_alive:
-            codes = {pid: codes.get(pid, -signal.SIGKILL) for pid, _ in self._tasks.values()}
-        found = {name: words(codes[pid]) for name, (pid, _) in self._tasks.items() if pid in codes}
+        found = {}
+        for name, (zygote, pid, _) in self._tasks.items():
+            if zygote is self._zygote and pid in codes:
+                found[name] = words(codes[pid])
+            elif not zygote.is_alive:
+                found[name] = "went with the process that had forked it"
         for name in set(runners) - set(found) - set(self._tasks):
             found[name] = "went with the front-end that had started it"
         for name in found:
@@ -101,8 +105,8 @@ class LocalCores:
     def _clear(self, name: str) -> None:
         """Kill what is left of a runner's process group, and remove its scratch folder."""
         kill(name)
-        _, scratch = self._tasks.pop(name, (0, None))
-        if scratch is not None:
+        if name in self._tasks:
+            _, _, scratch = self._tasks.pop(name)
             shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -171,6 +175,8 @@ class Zygote:
 
     def _listen(self, seconds: float) -> bool:
         """Take in what the process says; tell whether it said anything."""
+        if self._from.closed:
+            return False
         if not select.select([self._from], [], [], max(seconds, 0.0))[0]:
             return False
         block = os.read(self._from.fileno(), 65536)
@@ -193,6 +199,7 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._from.close()
 
 
 def process_start(pid: int) -> str:

@@ -42,7 +42,20 @@ def main(argv: list[str]) -> int:
     int
         0 when the product is committed, 1 when it is not, 2 after a wrong argument.
     """
-    options = _parser().parse_args(argv)
+    options = parse(argv)
+    load_recipes()
+    return run(options, running_release(("awlta", *recipe_packages())).digest)
+
+
+def run(options: argparse.Namespace, release: str) -> int:
+    """Carry out one order in a process in which the recipes are loaded.
+
+    Parameters
+    ----------
+    options : Namespace
+    release : str
+        Digest of the sources that this process has imported.
+    """
     if options.with_parent:
         threading.Thread(target=_watch_parent, daemon=True).start()
     # A runner may be killed at any moment: what it printed shall be in the log by then.
@@ -52,17 +65,17 @@ def main(argv: list[str]) -> int:
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )
     try:
-        load_recipes()
         token = options.token_file.read_text().strip()
-        desk = Line(Wire(options.front_end, token), options.order, options.attempt)
+        line = Line(Wire(options.front_end, token), options.order, options.attempt)
         client = DataClient(options.dataserver, token)
-        return carry_out(desk, client, options.scratch)
+        return carry_out(line, release, client, options.scratch)
     except (AwltaError, OSError):
         _log.exception("The order %s was not carried out", options.order)
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Return the options of a runner."""
     parser = argparse.ArgumentParser(prog="runner", description="Carry out one work order.")
     parser.add_argument("--front-end", required=True, help="URL of the DPU front-end")
     parser.add_argument("--order", required=True, help="id of the order")
@@ -71,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataserver", required=True, help="URL of the dataserver")
     parser.add_argument("--scratch", type=Path, help="folder for inputs and outputs")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
-    return parser
+    return parser.parse_args(argv)
 
 
 class Line:
@@ -82,9 +95,8 @@ class Line:
         self.order_id = order_id
         self.attempt = attempt
 
-    def take(self) -> WorkOrder:
+    def take(self, release: str) -> WorkOrder:
         """Take the order, showing the release that runs here."""
-        release = running_release(("awlta", *recipe_packages())).digest
         path = f"/orders/{quote(self.order_id)}?attempt={self.attempt}&release={release}"
         return WorkOrder.from_json(self._wire.ask("GET", path))
 
@@ -94,11 +106,11 @@ class Line:
         return self._wire.ask("POST", path, {"attempt": self.attempt, **body})
 
 
-def carry_out(line: Line, client: DataClient, scratch: Path | None) -> int:
+def carry_out(line: Line, release: str, client: DataClient, scratch: Path | None) -> int:
     """Make the product of an order and have it committed; report to the front-end if not."""
     recorder = RemoteRecorder(line.ask)
     try:
-        order = line.take()
+        order = line.take(release)
         counter = Counter(line.ask, client)
         store.set(counter)
         product = _product(order, counter)

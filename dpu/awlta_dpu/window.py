@@ -11,12 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy import select
-
 from awlta.errors import BadInput, BadValue, LeaseLost, Refused, from_json
 from awlta.lineage import DataProduct, FileRecord, Workspace
 from awlta.lineage.activity import Activity
-from awlta.persistent import Persistent, tables
+from awlta.persistent import Persistent
 from awlta.persistent.records import ObjectRecord, describe
 from awlta.processing import JobRecord, JobState, WorkOrder
 from awlta.storage import intent
@@ -191,17 +189,9 @@ class Window:
         self._active(order_id, _get(body, "attempt", int))
         lease = self._lease(order_id, body)
         workspace = self._books.workspace(self._queue.order(order_id))
-        if _stands(workspace, lease) != new.value:
+        if self._books.stands(order_id, lease) is not new:
             intent.move(workspace, lease, new, **facts)
         return {}
-
-
-def _stands(workspace: Workspace, lease: Lease) -> str | None:
-    i = tables.intent
-    with workspace.database.read() as connection:
-        statement = select(i.c.state).where(i.c.lease == lease.token)
-        state: str | None = connection.execute(statement).scalar()
-    return state
 
 
 def _handed_in(workspace: Workspace, body: Any, order: WorkOrder, lease: Lease) -> DataProduct:

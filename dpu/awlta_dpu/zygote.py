@@ -17,6 +17,7 @@ import os
 import selectors
 import signal
 import sys
+import traceback
 from contextlib import suppress
 
 import h5py  # noqa: F401  # imported here so that runners need not
@@ -34,7 +35,8 @@ from . import runner
 def main() -> int:
     """Import everything, then fork runners until standard input ends."""
     load_recipes()
-    _say({"ready": _warm_up()})
+    release = _warm_up()
+    _say({"ready": release})
     # The end of this pipe tells a runner that the zygote is gone, even if it was killed.
     life, held = os.pipe()
     gc.freeze()
@@ -54,7 +56,7 @@ def main() -> int:
                     return 0
                 *lines, rest = (rest + block).split(b"\n")
                 for line in lines:
-                    pid = _fork(line, life, held)
+                    pid = _fork(line, release, life, held)
                     runners[handle := os.pidfd_open(pid)] = pid
                     selector.register(handle, selectors.EVENT_READ)
 
@@ -71,7 +73,7 @@ def _warm_up() -> str:
     return release.digest
 
 
-def _fork(line: bytes, life: int, held: int) -> int:
+def _fork(line: bytes, release: str, life: int, held: int) -> int:
     """Fork a runner and tell its process id."""
     asked = json.loads(line)
     pid = os.fork()
@@ -79,8 +81,12 @@ def _fork(line: bytes, life: int, held: int) -> int:
         code = 1
         try:
             os.close(held)
-            code = _run(asked["arguments"], asked["log"], life)
+            code = _run(asked["arguments"], asked["log"], release, life)
+        except BaseException:  # noqa: BLE001  # whatever it is, a fork does not go on as a zygote
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
     # Both sides do it, so that the group is there for whichever comes first.
     with suppress(OSError):
@@ -89,7 +95,7 @@ def _fork(line: bytes, life: int, held: int) -> int:
     return pid
 
 
-def _run(arguments: list[str], log: str, life: int) -> int:
+def _run(arguments: list[str], log: str, release: str, life: int) -> int:
     """Be a runner: in a process group of its own, with the log as output."""
     os.setpgid(0, 0)
     out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -97,13 +103,7 @@ def _run(arguments: list[str], log: str, life: int) -> int:
         os.dup2(source, target)
     # Every fork has the same state of NumPy's own generator; the standard library's is seeded.
     np.random.seed()
-    try:
-        return runner.main(arguments)
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else 1
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    return runner.run(runner.parse(arguments), release)
 
 
 def _bury(pid: int, handle: int) -> None:

@@ -62,9 +62,10 @@ class CameraCalibration(Calibration):
     @classmethod
     def targets(cls, wanted: Selection) -> list[CameraCalibration]:
         """Return the calibration of every flat-field run that pedestals cover."""
-        raws = RawEvents.select(RawEvents.kind == EventKind.FLATFIELD).where(RawEvents.n_events > 1)
         return [
             cls.get_target(raw=raw, parameters=FlatFieldParameters())
-            for raw in raws
-            if PedestalCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
+            for raw in wanted.of(RawEvents)
+            if raw.kind is EventKind.FLATFIELD
+            and raw.n_events > 1
+            and PedestalCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
         ]

@@ -53,8 +53,11 @@ class PedestalCalibration(Calibration):
     @classmethod
     def targets(cls, wanted: Selection) -> list[PedestalCalibration]:
         """Return the pedestals of every pedestal run."""
-        raws = RawEvents.select(RawEvents.kind == EventKind.PEDESTAL).where(RawEvents.n_events > 1)
-        return [cls.get_target(raw=raw, parameters=PedestalParameters()) for raw in raws]
+        return [
+            cls.get_target(raw=raw, parameters=PedestalParameters())
+            for raw in wanted.of(RawEvents)
+            if raw.kind is EventKind.PEDESTAL and raw.n_events > 1
+        ]
 
 
 def write_arrays(path: Path, value: Any) -> None:

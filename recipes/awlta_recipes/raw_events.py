@@ -82,7 +82,8 @@ class RawEvents(DataProduct):
 
 def raws_for_images(wanted: Selection) -> list[RawEvents]:
     """Return the events that images are wanted of: one run, or all but calibration runs."""
-    raws = RawEvents.select(RawEvents.n_events > 0).order_by("run")
-    if wanted.get("run") is not None:
-        return raws.where(RawEvents.run == wanted.get("run")).all()
-    return raws.where(~RawEvents.kind.in_(CALIBRATION_RUNS)).all()
+    run = wanted.get("run")
+    raws = [raw for raw in wanted.of(RawEvents) if raw.n_events > 0]
+    if run is not None:
+        return [raw for raw in raws if raw.run == run]
+    return [raw for raw in raws if raw.kind not in CALIBRATION_RUNS]

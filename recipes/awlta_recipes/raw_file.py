@@ -6,8 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from awlta.archive import Ingested, sip
+from awlta.errors import BadInput, BadValue
 from awlta.lineage import block
 from awlta.persistent import Attribute, Links, OptionalLink, link, persistent, reference
+from awlta.persistent.keys import check_object_id
 
 from . import events
 from .events import CalibrationState, EventKind
@@ -48,8 +50,6 @@ class RawFile(Ingested):
         """Return what a file says of itself; the whole file is checked."""
         header = events.read_header(path)
         cameras = {t.camera.name: Camera.of(t.camera) for t in header.telescopes}
-        record = block.read_block(path) or {}
-        made = SimulatedRun.select(object_id=record["object_id"]).first() if record else None
         facts = header.facts
         return cls(
             original_name=path.name,
@@ -68,7 +68,7 @@ class RawFile(Ingested):
             target_dec=_number(facts.get("source_dec")),
             origin=str(facts.get("origin", "")),
             telescopes=[Telescope.of(t, cameras[t.camera.name]) for t in header.telescopes],
-            simulation=made,
+            simulation=_simulated(path),
         )
 
     def format(self) -> tuple[str, str, str]:
@@ -83,6 +83,28 @@ class RawFile(Ingested):
         if self.simulation is not None or self.file_format == "simtel":
             return sip.ProcessKind.SIMULATION, self.origin or "sim_telarray"
         return sip.ProcessKind.OBSERVATION, self.origin or "data acquisition"
+
+
+def _simulated(path: Path) -> SimulatedRun | None:
+    """Return the simulated run that a file says it is, None if it says nothing that is known.
+
+    Raises
+    ------
+    BadInput
+        It has other content than that run.
+    """
+    try:
+        object_id = check_object_id((block.read_block(path) or {}).get("object_id", ""))
+    except BadValue:
+        return None
+    made = SimulatedRun.select(object_id=object_id).first()
+    if made is not None and made.file().content_digest != block.content_digest(path):
+        raise BadInput(
+            f"{path.name} says that it is {made!r}, but has other content",
+            expected="the file as it was simulated",
+            do="Retrieve it again ('awlta retrieve')",
+        )
+    return made
 
 
 def _number(fact: str | int | float | None) -> float | None:

@@ -100,7 +100,7 @@ class Place:
         if self.dpu._client is not None:
             self.dpu._client.close()
         for front in self.fronts:
-            if front.process.poll() is None:
+            if not front.process.stdout.closed:
                 front.end()
         self.dpu.close()
         self.workspace.close()

@@ -112,7 +112,8 @@ def test_a_running_job_is_canceled_with_all_that_it_started(place, gate, until):
     until(lambda: is_waiting(job))
     runner = pid_of(job)
     child = int(job.log.split("child ")[1].split()[0])
-    assert process_start(runner) and process_start(child)
+    assert process_start(runner)
+    assert process_start(child)
     assert job.cancel() is JobState.CANCELED
     assert process_start(runner) == ""
     until(lambda: process_start(child) == "")

@@ -11,11 +11,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dpu_trial.trial import TrialCounts
+
 from awlta.errors import Unreachable
 from awlta.persistent import tables
 from awlta.processing import JobState
 from awlta.processing.orders import order_for
-from dpu_trial.trial import TrialCounts
 
 pytestmark = pytest.mark.skipif(
     shutil.which("strace") is None, reason="strace, which chooses the instants, is not installed"
