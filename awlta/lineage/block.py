@@ -23,6 +23,7 @@ SIZE = 16384
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MARK = b"awlta block 1\n"
 _FITS_RECORD = 2880
+_MOST_INPUTS = 10_000  # a keyword has eight letters; the database has them all
 
 
 def block_size(path: Path) -> int:
@@ -110,8 +111,9 @@ def _seal_fits(path: Path, record: Mapping[str, Any]) -> None:
         header["AWLCLASS"] = (str(record["class"]), "class of the product")
         header["AWLRECIP"] = str(record["recipe"]["name"])[:68]
         header["AWLRDIG"] = str(record["recipe"]["digest"])
-        for number, (role, targets) in enumerate(sorted(record["inputs"].items())):
-            header[f"AWLI{number:04d}"] = f"{role}={targets[0] if targets else ''}"[:68]
+        inputs = [(role, t) for role, many in sorted(record["inputs"].items()) for t in many]
+        for number, (role, target) in enumerate(inputs[:_MOST_INPUTS]):
+            header[f"AWLI{number:04d}"] = f"{role}={target}"[:68]
 
 
 def read_block(path: Path) -> dict[str, Any] | None:

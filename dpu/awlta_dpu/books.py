@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from awlta.config import Profile
-from awlta.errors import AwltaError, Fault, LeaseLost, UserError
+from awlta.errors import AwltaError, Fault, LeaseLost, Refused, UserError
 from awlta.lineage import Workspace
 from awlta.lineage.activity import Activity, host, now, running_release
 from awlta.lineage.packages import recipe_packages
@@ -58,13 +58,36 @@ class Books:
         self.queue.close()
 
     def workspace(self, order: WorkOrder) -> Workspace:
-        """Return the workspace that reads and commits as the one who ordered."""
+        """Return the workspace that reads and commits as the one who ordered.
+
+        Raises
+        ------
+        Refused
+            The database does not know the user or the project.
+        """
         context = (order.user, order.project, order.level)
         if context not in self._workspaces:
+            self._check_known(order)
             user, project, privileges = context
             profile = replace(self.profile, user=user, project=project, privileges=privileges)
             self._workspaces[context] = Workspace(profile)
         return self._workspaces[context]
+
+    def _check_known(self, order: WorkOrder) -> None:
+        """Raise Refused for a context that a workspace would have to make first."""
+        own = (self.profile.user, self.profile.project, self.profile.privileges)
+        if own not in self._workspaces:
+            self._workspaces[own] = Workspace(self.profile)
+        workspace = self._workspaces[own]
+        for table, name in ((tables.account, order.user), (tables.project, order.project)):
+            with workspace.database.read() as connection:
+                found = connection.execute(select(table.c.id).where(table.c.name == name)).first()
+            if found is None:
+                raise Refused(
+                    f"The database knows no {table.name} {name!r}",
+                    expected="a user and a project who have worked with it before",
+                    do="Order from a session of that user: 'awlta init' makes both",
+                )
 
     def is_archived(self, job: JobRecord) -> bool:
         """Tell whether the attempt of a job has committed its product."""

@@ -18,7 +18,8 @@ class HomeLock:
     """
 
     def __init__(self, home: Path) -> None:
-        self._file = os.open(home / "dpu.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.path = home / "dpu.lock"
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def take(self) -> bool:
         """Take the lock if it is free; tell whether it is ours."""

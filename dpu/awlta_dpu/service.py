@@ -147,7 +147,7 @@ def _wait_for(lock: HomeLock, token: str) -> str | None:
             return holder[0]
         if time.monotonic() > end:
             raise Unreachable(
-                f"Process {holder[1] if holder else '?'} holds {lock} and does not answer",
+                f"Process {holder[1] if holder else '?'} holds {lock.path} and does not answer",
                 do="End that process: no order is lost",
             )
         time.sleep(0.05)

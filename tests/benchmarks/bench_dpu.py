@@ -28,12 +28,12 @@ sys.path.insert(0, str(PRODUCTS))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(PRODUCTS), os.environ.get("PYTHONPATH", "")])
 os.environ["AWLTA_RECIPES"] = "dpu_trial"
 
-from dpu_trial.trial import TrialCounts  # noqa: E402
+from dpu_trial.trial import TrialCounts
 
-from awlta.config import Profile, load  # noqa: E402
-from awlta.lineage import connect  # noqa: E402
-from awlta.persistent.database import create  # noqa: E402
-from awlta.processing import Dpu, JobState  # noqa: E402
+from awlta.config import Profile, load
+from awlta.lineage import connect
+from awlta.persistent.database import create
+from awlta.processing import Dpu, JobState
 
 
 def timed(work: Callable[[], object]) -> float:

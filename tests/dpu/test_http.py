@@ -119,6 +119,8 @@ def test_a_request_that_makes_no_sense_is_answered_with_a_code(
         (["product", "object_id"], "1", 400, "bad_value", "no object_id"),
         (["recipe", "digest"], "0" * 64, 409, "refused", "recipe of TrialSum"),
         (["recipe", "version"], "2", 409, "refused", "recipe of TrialSum"),
+        (["user"], "eve", 403, "refused", "no account 'eve'"),
+        (["project"], "NOBODYS", 403, "refused", "no project 'NOBODYS'"),
         (["user"], "a b", 400, "bad_value", "user"),
         (["level"], 0, 400, "bad_value", "privileges"),
     ],

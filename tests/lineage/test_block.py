@@ -70,7 +70,7 @@ def test_a_record_that_is_too_long_leaves_out_what_the_database_has(hdf5):
 def test_a_damaged_block_is_told(hdf5):
     seal(hdf5, RECORD)
     with open(hdf5, "r+b") as file:
-        file.seek(20)
+        file.seek(14)
         file.write(b"???")
     with pytest.raises(BadInput, match=r"identity block of file.h5 is damaged"):
         read_block(hdf5)
