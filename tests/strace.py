@@ -50,7 +50,8 @@ def kill_at(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program and kill the process of which a thread makes a system call so many times."""
     inject = f"inject={syscall}:signal=SIGKILL:when={number}"
-    strace = ["strace", "-f", "-qq", "-e", f"trace={syscall}", "-e", inject, "-o", "/dev/null"]
+    # seccomp stops the program at this call only, which leaves it nearly as quick as it is
+    strace = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={syscall}"]
     return subprocess.run(
-        [*strace, *command], env=dict(environment), capture_output=True, timeout=120
+        [*strace, "-e", inject, *command], env=dict(environment), capture_output=True, timeout=120
     )

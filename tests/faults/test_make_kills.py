@@ -24,18 +24,16 @@ pytestmark = pytest.mark.skipif(bool(strace.why_not()), reason=strace.why_not())
 PROGRAM = Path(__file__).with_name("make_album.py")
 
 INSTANTS = [
-    ("pwrite64", 0.3),
+    ("pwrite64", 0.4),
     ("pwrite64", 0.8),
-    ("fdatasync", 0.6),
-    ("fdatasync", 0.95),
+    ("fdatasync", 0.9),
     ("fsync", 0.5),
     ("linkat", 1.0),
     ("sendto", 0.5),
-    ("unlink", 1.0),
 ]
 """System calls, and after which part of those that a clean run makes the process is killed."""
 
-OUTSIDE_INSTANTS = [("pwrite64", 0.6), ("fdatasync", 0.7), ("sendto", 0.9)]
+OUTSIDE_INSTANTS = [("pwrite64", 0.6), ("sendto", 0.9)]
 """The same where the dataserver is another process, which lives on."""
 
 
@@ -134,7 +132,6 @@ def kill_and_resume(home: Home, syscall: str, number: int) -> int:
     made = home.run()
     home.check_finished(made)
     assert begun in ([], [made])
-    assert home.run() == made
     return ended
 
 
