@@ -43,7 +43,7 @@ check: .venv/.awlta-all
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/cython-lint --max-line-length 100 awlta/kernels
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint --max-line-length 100 awlta/kernels
 
 docs: .venv/.awlta-all
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class AwltaError(Exception):
@@ -240,10 +241,16 @@ def from_json(record: dict[str, object]) -> AwltaError:
         facts = facts if isinstance(facts, dict) else {}
         faults = [DocumentFault(str(f)) for f in facts.get("faults", [])]
         return DocumentRefused(str(facts.get("document", "document")), faults)
-    facts = record.get("facts")
     return cls(
         str(record.get("found", "")),
         expected=str(record.get("expected", "")),
         do=str(record.get("do", "")),
-        **{str(k): v for k, v in facts.items()} if isinstance(facts, dict) else {},
+        **_facts(record.get("facts")),
     )
+
+
+def _facts(told: object) -> dict[str, Any]:
+    """Return the facts of a reply; what would stand for a sentence is left out."""
+    taken = ("self", "found", "expected", "do")
+    facts = told if isinstance(told, dict) else {}
+    return {str(k): v for k, v in facts.items() if str(k) not in taken}

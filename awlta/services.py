@@ -86,6 +86,14 @@ class Child:
         """Whether the process is alive."""
         return self._process.poll() is None
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the process ended well at once, since another one does its work."""
+        try:
+            return self._process.wait(0.3) == 0
+        except subprocess.TimeoutExpired:
+            return False
+
     def stop(self) -> None:
         """End the process and wait for it."""
         if self._process.stdin is not None:

@@ -93,9 +93,11 @@ def serve(call: Namespace) -> int:
         if profile.dpu == LOCAL:
             children.append(_start(profile, "dpu", ["--home", str(profile.home)]))
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        # a front-end that finds another one at work tells its address and ends well
+        children = [child for child in children if not child.has_left]
         if not children:
             raise ConfigError(
-                "The profile names dataserver and DPU by their URLs",
+                "The profile names dataserver and DPU by their URLs, or they run already",
                 expected="'local' for one that is to run here",
                 do="'awlta serve NAME' runs one service with arguments of its own",
             )

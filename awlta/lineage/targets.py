@@ -12,7 +12,7 @@ from .making import work_of
 
 
 def target(session: Session, cls: type[Any], values: Mapping[str, Any]) -> Any:
-    """Return the newest product of these inputs that is up to date and not judged bad, or a new one.
+    """Return the newest product of these inputs that is up to date and not bad, or a new one.
 
     Shared objects that are equal to a stored one are replaced by it first, so that parameters
     typed anew find what was made with the same values.

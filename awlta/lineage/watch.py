@@ -153,6 +153,7 @@ def _readable() -> tuple[str, ...]:
 
 
 _readable_folders: tuple[str, ...] | None = None
+_modules_seen = 0
 
 
 def _is_code_folder(path: str) -> bool:
@@ -217,14 +218,15 @@ def watching(product: Persistent, scratch: Path) -> Iterator[RecipeWatch]:
     UndeclaredInput
         From whatever call in the block reached for something that is not linked.
     """
-    global _hooked, _readable_folders
+    global _hooked, _readable_folders, _modules_seen
     import h5py  # noqa: F401  # imported before the watch begins, so that it can be told of
 
     if not _hooked:
         sys.addaudithook(_hook)
         _hooked = True
     _watch_hdf5()
-    _readable_folders = None
+    if _modules_seen != len(sys.modules):
+        _readable_folders, _modules_seen = None, len(sys.modules)
     _readable()
     watch = RecipeWatch(product, scratch)
     _active.append(watch)

@@ -79,7 +79,7 @@ class Database:
         self.url = url
         self.engine = open_engine(url)
         self.dialect = self.engine.dialect.name
-        self._ready: set[str] = set()
+        self._ready: set[Table] = set()
         self._inserts: dict[str, tuple[tuple[str, ...], str]] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
@@ -112,6 +112,11 @@ class Database:
                 yield connection
         except OperationalError as error:
             raise self._unreachable(error) from error
+        except DBAPIError as error:
+            raise Fault(
+                f"The database {self.url} cannot be asked: {error.orig}",
+                do="Is it a database of awlta, and whole?",
+            ) from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -169,7 +174,7 @@ class Database:
 
     def ensure(self, cls: Any, connection: Connection | None = None) -> None:
         """Make the tables of a class where they are not there yet."""
-        wanted = [t for _, t in tables.class_tables(cls) if t.name not in self._ready]
+        wanted = [t for _, t in tables.class_tables(cls) if t not in self._ready]
         if not wanted:
             return
         with self._lock:
@@ -197,13 +202,13 @@ class Database:
                     expected="a table as its class declares it",
                     do="The class was changed after the table was made: run 'awlta doctor'",
                 )
-            self._ready.add(table.name)
+            self._ready.add(table)
         return [table for table in wanted if table.name not in names]
 
     def _create(self, connection: Connection, absent: list[Table]) -> None:
         for table in absent:
             table.create(connection)
-            self._ready.add(table.name)
+            self._ready.add(table)
 
     def close(self) -> None:
         """Give the connections back."""

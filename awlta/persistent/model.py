@@ -229,8 +229,10 @@ class Persistent(metaclass=PersistentType):
             if inputs_only and not step.is_input:
                 continue
             value = getattr(self, name)
-            objects = list(value) if step.many else [value] if value is not None else []
-            found.extend((name, position, obj) for position, obj in enumerate(objects))
+            if step.many:
+                found += [(name, position, obj) for position, obj in enumerate(value)]
+            elif value is not None:
+                found.append((name, 0, value))
         return found
 
     def __repr__(self) -> str:

@@ -258,17 +258,18 @@ def table_of(cls: Any) -> Table:
 
     An attribute column may be NULL although the value may not be None: NULL is then NaN.
     """
-    if cls.__table_name__ in SYSTEM.tables:
+    known: Table | None = cls.__dict__.get("__own_table__")
+    if known is not None:
+        return known
+    name = cls.__table_name__
+    if name in SYSTEM.tables:
         raise BadValue(
-            f"The class {cls.__name__} would have the system's table {cls.__table_name__}",
+            f"The class {cls.__name__} would have the system's table {name}",
             expected="another name",
             do=f"Name it for instance Observing{cls.__name__}",
         )
-    table = CLASSES.tables.get(cls.__table_name__)
+    if name in CLASSES.tables:  # of a class of this name that was declared before, at a prompt
+        CLASSES.remove(CLASSES.tables[name])
     columns = [Column(a.name, _TYPES[a.codec.column](), nullable=True) for a in own_attributes(cls)]
-    if table is not None:
-        have = [c.name for c in table.columns][5:]
-        if have == [c.name for c in columns]:
-            return table
-        CLASSES.remove(table)
-    return Table(cls.__table_name__, CLASSES, _key(), *context_columns(), *columns)
+    cls.__own_table__ = Table(name, CLASSES, _key(), *context_columns(), *columns)
+    return cls.__own_table__  # type: ignore[no-any-return]

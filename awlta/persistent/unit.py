@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, select
@@ -21,8 +20,7 @@ from .records import shared_digest
 _FIRST_KEYS, _MOST_KEYS = 8, 4096
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """An object of a unit, and what it is told of itself when the unit is committed.
 
     Attributes
@@ -31,22 +29,40 @@ class Entry:
     key : int
     object_id : str
         Another than the object's own where an equal shared object was there before.
-    created : int, microseconds of UTC since 1970
+    created : datetime, UTC
     content_digest : str or None
     """
 
     obj: Persistent
     key: int
     object_id: str
-    created: int
+    created: datetime
     content_digest: str | None
 
     def values(self) -> dict[str, Any]:
         """Return the attributes that the system gives."""
-        found = {"object_id": self.object_id, "creation_date": microseconds_to_time(self.created)}
+        found = {"object_id": self.object_id, "creation_date": self.created}
         if "content_digest" in type(self.obj).__attributes__:
             found["content_digest"] = self.content_digest
         return found
+
+
+class Form(NamedTuple):
+    """How an object of one class becomes a row of one table."""
+
+    rows: list[tuple[Any, ...]]
+    columns: list[tuple[str, Callable[[Any], Any], bool]]
+
+    def fill(self, obj: Persistent, head: tuple[Any, ...]) -> None:
+        """Add the row of an object: key and context, then its values as columns hold them."""
+        held = obj.__dict__
+        row = []
+        for name, encode, nullable in self.columns:
+            value = held.get(name)
+            if value is None and not nullable:
+                value = getattr(obj, name)  # says that it is missing
+            row.append(None if value is None else encode(value))
+        self.rows.append((*head, *row))
 
 
 def shared_names(obj: Persistent, context: Context, level: int) -> list[bytes]:
@@ -66,24 +82,34 @@ class Unit:
         self.database = database
         self.context = context
         self.connection = connection
-        self.now = time_to_microseconds(datetime.now(UTC))
-        self._rows: dict[str, tuple[Table, list[tuple[Any, ...]]]] = {}
+        self.created = datetime.now(UTC)
+        self.now = time_to_microseconds(self.created)
+        self._rows: dict[Table, list[tuple[Any, ...]]] = {}
+        self._forms: dict[type[Any], list[Form]] = {}
         self._entries: dict[str, Entry] = {}
         self._shared: dict[bytes, Entry] = {}
-        self._keys = range(0)
+        self._keys = iter(range(0))
         self._block = _FIRST_KEYS
 
     def key(self) -> int:
         """Return a new integer key; they are taken in blocks, and what is left is not used."""
-        if not self._keys:
-            self._keys = self.database.keys(self.connection, self._block)
+        key = next(self._keys, None)
+        if key is None:
+            self._keys = iter(self.database.keys(self.connection, self._block))
             self._block = min(2 * self._block, _MOST_KEYS)
-        key, self._keys = self._keys[0], self._keys[1:]
+            key = next(self._keys)
         return key
 
     def row(self, table: Table, values: tuple[Any, ...]) -> None:
         """Add one row, its values in the order of the table's columns."""
-        self._rows.setdefault(table.name, (table, []))[1].append(values)
+        self._of(table).append(values)
+
+    def _of(self, table: Table) -> list[tuple[Any, ...]]:
+        """Return the rows of a table that wait to be written."""
+        rows = self._rows.get(table)
+        if rows is None:
+            rows = self._rows[table] = []
+        return rows
 
     def entries(self) -> Iterable[Entry]:
         """Return every object that was added."""
@@ -109,7 +135,7 @@ class Unit:
                 target._admit()
                 self.add(target)
         if not type(obj).__shared__:
-            entry = Entry(obj, self.key(), own_id, self.now, content_digest)
+            entry = Entry(obj, self.key(), own_id, self.created, content_digest)
             self._product_rows(entry, links, activity)
         else:
             entry = self._share(obj, links)
@@ -121,8 +147,8 @@ class Unit:
         names = shared_names(obj, self.context, self.context.level)
         known = self._shared.get(names[0]) or self._stored(obj, names)
         if known is not None:
-            return replace(known, obj=obj)
-        entry = Entry(obj, self.key(), obj.object_id, self.now, shared_digest(obj))
+            return known._replace(obj=obj)
+        entry = Entry(obj, self.key(), obj.object_id, self.created, shared_digest(obj))
         self._product_rows(entry, links, None)
         self.row(tables.shared, (self.context.home, names[0], entry.key))
         self._shared[names[0]] = entry
@@ -139,45 +165,42 @@ class Unit:
         if found is None:
             return None
         key, raw, created, digest = found
-        return Entry(obj, key, str(UUID(bytes=bytes(raw))), created, bytes(digest).hex())
+        object_id, when = str(UUID(bytes=bytes(raw))), microseconds_to_time(created)
+        return Entry(obj, key, object_id, when, bytes(digest).hex())
 
     def _product_rows(
         self, entry: Entry, links: list[tuple[str, int, Persistent]], activity: int | None
     ) -> None:
         obj, key, context = entry.obj, entry.key, self.context.row
         digest = None if entry.content_digest is None else bytes.fromhex(entry.content_digest)
-        self.row(
-            tables.product,
-            (
-                key,
-                *context,
-                UUID(entry.object_id).bytes,
-                type(obj).__name__,
-                self.now,
-                activity,
-                digest,
-                obj.__dict__.get("category"),
-            ),
-        )
-        self.database.ensure(type(obj), self.connection)
-        for part, table in tables.class_tables(type(obj)):
-            values = [_encode(a, obj) for a in tables.own_attributes(part)]
-            self.row(table, (key, *context, *values))
-        for role, position, target in links:
-            step = type(obj).__links__[role]
-            self.row(tables.dep, (key, role, position, self.add(target), step.is_input, *context))
+        cls = type(obj)
+        raw = bytes.fromhex(entry.object_id.replace("-", ""))
+        category = obj.__dict__.get("category")
+        row = (key, *context, raw, cls.__name__, self.now, activity, digest, category)
+        self._of(tables.product).append(row)
+        for form in self._forms.get(cls) or self._form(cls):
+            form.fill(obj, (key, *context))
+        if links:
+            edges, steps = self._of(tables.dep), cls.__links__
+            for role, position, target in links:
+                is_input = steps[role].is_input
+                edges.append((key, role, position, self.add(target), is_input, *context))
+
+    def _form(self, cls: type[Any]) -> list[Form]:
+        """Return the forms of a class, one a table; the tables are made if need be."""
+        self.database.ensure(cls, self.connection)
+        forms = [
+            Form(
+                self._of(table),
+                [(a.name, a.codec.encode, a.nullable) for a in tables.own_attributes(part)],
+            )
+            for part, table in tables.class_tables(cls)
+        ]
+        self._forms[cls] = forms
+        return forms
 
     def flush(self) -> None:
         """Write what was collected, one executemany a table."""
-        for table, rows in self._rows.values():
+        for table, rows in self._rows.items():
             self.database.insert(self.connection, table, rows)
-        self._rows.clear()
-
-
-def _encode(attribute: Any, obj: Persistent) -> Any:
-    value = obj.__dict__.get(attribute.name)
-    if value is None:
-        if attribute.nullable:
-            return None
-        return attribute.codec.encode(getattr(obj, attribute.name))
-    return attribute.codec.encode(value)
+            rows.clear()

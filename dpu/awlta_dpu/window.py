@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from awlta.errors import BadInput, BadValue, LeaseLost, Refused, from_json
+from awlta.errors import BadInput, BadValue, LeaseLost, Refused, StorageFault, from_json
 from awlta.lineage import DataProduct, FileRecord, Workspace
 from awlta.lineage.activity import Activity
 from awlta.persistent import Persistent
@@ -141,6 +141,7 @@ class Window:
             with workspace.use():
                 product = _handed_in(workspace, body, order, lease)
                 files = [FileRecord.from_json(file) for file in _get(body, "files", list)]
+                _check_stored(workspace, files)
                 activity = _activity(_get(body, "activity", dict), order)
                 environment = _get(body, "environment", dict)
                 workspace.archive(product, lease, files, activity, environment)
@@ -202,7 +203,23 @@ def _handed_in(workspace: Workspace, body: Any, order: WorkOrder, lease: Lease) 
             f"A {record.class_name} {record.object_id} was handed in",
             expected=f"the {order.product.class_name} {lease.object_id} that was ordered",
         )
+    given = {role: ids for role, ids in record.links.items() if ids}
+    if given != {role: ids for role, ids in order.product.links.items() if ids}:
+        raise BadValue(f"{record.class_name} was handed in with other links than it was ordered")
     return build(record, find_inputs(workspace, [record]))
+
+
+def _check_stored(workspace: Workspace, files: Sequence[FileRecord]) -> None:
+    """Raise StorageFault unless the dataserver holds every file as the runner tells of it."""
+    for file in files:
+        held = workspace.client().head(file.name)
+        if held is None or held.differences(file.digests):
+            raise StorageFault(
+                f"{file.name} was handed in, but the dataserver "
+                + ("does not hold it" if held is None else "holds other bytes"),
+                expected=f"{file.size} bytes with sha256 {file.sha256[:12]}",
+                do="Is the runner's dataserver another one than the front-end's?",
+            )
 
 
 def _activity(told: Any, order: WorkOrder) -> Activity:

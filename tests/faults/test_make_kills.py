@@ -106,7 +106,11 @@ class Home:
         self.check()
         assert self.albums() == [made]
         assert self.intents() == {made: "archived"}
-        assert {state for (state,) in self.rows("SELECT state FROM intent")} == {"archived"}
+        begun = self.rows("SELECT kind, hex(work), attempt, state FROM intent ORDER BY kind")
+        assert [(kind, state) for kind, _, _, state in begun] == [
+            ("make", "archived"),
+            ("release", "archived"),
+        ], begun
         assert set(self.stored()) == {name for (name,) in self.rows("SELECT name FROM file")}
 
 
