@@ -97,7 +97,8 @@ class Profile:
         return self.token_file.read_text().strip()
 
     def save(self) -> None:
-        """Write the profile to its file, whole or not at all."""
+        """Write the profile to its file, whole or not at all; raise ConfigError as check does."""
+        check(self)
         self.home.mkdir(parents=True, exist_ok=True)
         lines = ["# awlta profile: see docs/index.md\n"]
         for field in fields(self):

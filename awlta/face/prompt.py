@@ -134,14 +134,11 @@ def _run(words: list[str], reach: dict[str, Any], workspace: Workspace) -> int:
         exec(compile(words[1], "<awe -c>", "exec"), {"__name__": "__main__", **reach})
         return 0
     if words:
+        if not Path(words[0]).is_file():
+            raise NotFound(f"There is no script {words[0]}", do="Check the path")
         sys.argv = words
         sys.path.insert(0, str(Path(words[0]).resolve().parent))  # as python SCRIPT does
-        try:
-            runpy.run_path(words[0], init_globals=reach, run_name="__main__")
-        except FileNotFoundError as error:
-            if error.filename != words[0]:
-                raise
-            raise NotFound(f"There is no script {words[0]}", do="Check the path") from None
+        runpy.run_path(words[0], init_globals=reach, run_name="__main__")
         return 0
     _start_ipython(reach, banner(workspace))
     return 0

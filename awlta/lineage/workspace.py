@@ -80,8 +80,10 @@ class Workspace(Session):
         Raises
         ------
         Refused
-            There is no such project.
+            There is no such project or level.
         """
+        if level is not None and level not in config.PRIVILEGES:
+            raise Refused(f"There is no level {level}", expected="a number from 1 to 5")
         if project is not None and not self.has_project(project):
             raise Refused(
                 f"There is no project {project!r}",
@@ -91,7 +93,7 @@ class Workspace(Session):
         self.context = self._context(
             self.context.user,
             project or self.context.project,
-            level or self.context.level,
+            self.context.level if level is None else level,
             self.context.home,
         )
 

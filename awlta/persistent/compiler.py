@@ -1,9 +1,11 @@
 """A question becomes SQL.
 
 A path through to-one links becomes joins, one alias a path, shared by all conditions of the
-question; an OptionalLink is a LEFT JOIN; a path through Links becomes EXISTS. Negation is
+question; a path through Links becomes EXISTS. An OptionalLink is a LEFT JOIN, unless the question
+holds only where it leads to an object: then the planner may begin at the far end. Negation is
 pushed down to the leaves, where ``IS NOT TRUE`` makes the negation of a condition over a null
-link true. The read scope is applied to every alias.
+link true. The read scope is applied to every alias of an object; an edge has the owner, project
+and level of the object that it starts from.
 """
 
 from __future__ import annotations
@@ -63,8 +65,33 @@ class Compiler:
         self.source: FromClause = root
         self.places: dict[tuple[str, ...], Place] = {(): self.root}
         self.where: list[ColumnElement[bool]] = [scope(root)]
-        if cls.__name__ != "Persistent":
-            self.where.append(root.c.class_name.in_(family(cls)))
+        self.required: set[tuple[str, ...]] = set()
+
+    def ask(self, condition: Condition) -> None:
+        """Add what must hold."""
+        self._require(condition)
+        self.where.append(self.condition(condition))
+
+    def _require(self, condition: Condition) -> None:
+        """Note the paths that must lead to an object for a condition to hold."""
+        match condition:
+            case Both(left, right):
+                self._require(left)
+                self._require(right)
+            case Compare(path) | IsObject(path, nothing=False):
+                walked: tuple[str, ...] = ()
+                for step in path.__dict__["steps"]:
+                    if step.many:
+                        break
+                    walked = (*walked, step.name)
+                    self.required.add(walked)
+
+    def restrictions(self) -> list[ColumnElement[bool]]:
+        """Return all that must hold; the class is told by its own table where that is joined."""
+        if self.cls.__name__ == "Persistent" or self.cls.__table_name__ in self.root.tables:
+            return self.where
+        root = self.root.tables["product"]
+        return [*self.where, root.c.class_name.in_(family(self.cls))]
 
     def table(self, place: Place, table: Any) -> Any:
         """Return the alias of a table at a place, joined on first use."""
@@ -82,17 +109,15 @@ class Compiler:
         for step in steps:
             walked = (*walked, step.name)
             if walked not in self.places:
-                self.places[walked] = self._follow(here, step)
+                outer = here.outer or (step.optional and walked not in self.required)
+                self.places[walked] = self._follow(here, step, outer)
             here = self.places[walked]
         return here
 
-    def _follow(self, here: Place, step: Any) -> Place:
+    def _follow(self, here: Place, step: Any, outer: bool) -> Place:
         edge = tables.dep.alias()
-        outer = here.outer or step.optional
         self.source = self.source.join(
-            edge,
-            and_(edge.c.product == here.key, edge.c.role == step.name, self.scope(edge)),
-            isouter=outer,
+            edge, and_(edge.c.product == here.key, edge.c.role == step.name), isouter=outer
         )
         target = tables.product.alias()
         self.source = self.source.join(
@@ -159,14 +184,14 @@ class Compiler:
                 if isinstance(leaf, IsObject)
                 else Compare(rest, leaf.attribute, leaf.operator, leaf.value)
             )
-            inner.where.append(inner.condition(moved))
+            inner.ask(moved)
         else:
             inner.where.append(inner.place(rest).key.is_not(None))
         statement = (
             select(literal(1))
             .select_from(inner.source.join(edge, edge.c.target == inner.root.key))
             .where(edge.c.product == start.key, edge.c.role == steps[first_many].name)
-            .where(self.scope(edge), *inner.where)
+            .where(*inner.restrictions())
             .correlate(*[t for p in self.places.values() for t in p.tables.values()])
         )
         return not_(statement.exists()) if nothing else statement.exists()
@@ -245,7 +270,7 @@ def compile_question(
     """Return the SELECT for a question: keys and class names, or the columns asked for."""
     compiler = Compiler(question.cls, scope, dialect)
     if question.condition is not None:
-        compiler.where.append(compiler.condition(question.condition))
+        compiler.ask(question.condition)
     wanted: list[Any] = []
     if columns is None:
         root = compiler.root.tables["product"]
@@ -254,7 +279,7 @@ def compile_question(
         for column in columns:
             wanted.append(_projected(compiler, column))
     terms = order(compiler, question)
-    statement = select(*wanted).select_from(compiler.source).where(*compiler.where)
+    statement = select(*wanted).select_from(compiler.source).where(*compiler.restrictions())
     statement = statement.order_by(*terms)
     if question.limit is not None:
         statement = statement.limit(question.limit)

@@ -37,7 +37,7 @@ class CameraImages(DataProduct):
 
     raw: Link[RawEvents] = link("events the images come from")
     calibration: OptionalLink[CameraCalibration] = link(
-        "pedestals and gains", valid_at="raw.start", same="raw.telescope"
+        "pedestals and gains", valid_at="raw.calibration_time", same="raw.telescope"
     )
     run_calibration: OptionalLink[RunCalibration] = link(
         "constants of the run itself, where no calibration covers it", default=None
@@ -69,22 +69,22 @@ class CameraImages(DataProduct):
         self.n_bad_pixels = int(bad_pixels.sum())
 
     def _constants(self) -> Constants | None:
-        chosen = self.calibration or self.run_calibration
+        given = [c for c in (self.calibration, self.run_calibration) if c is not None]
         if self.raw.state is CalibrationState.PE:
-            if chosen is not None:
+            if given:
                 raise BadInput(
                     f"The events of run {self.raw.run} are in p.e. already",
                     expected="no calibration: calibrating twice is refused",
                     do="Give calibration=None",
                 )
             return None
-        if chosen is None:
+        if len(given) != 1:
             raise BadInput(
-                f"The events of run {self.raw.run} are raw counts",
-                expected="a calibration that covers them, or one of the run itself",
-                do="Make CameraCalibration or RunCalibration first",
+                f"The events of run {self.raw.run} are raw counts, with {len(given)} calibrations",
+                expected="either a calibration that covers them, or one of the run itself",
+                do="Make CameraCalibration or RunCalibration first, and give one of them",
             )
-        return Constants.read(chosen.retrieve())
+        return Constants.read(given[0].retrieve())
 
     def _extract(
         self, block: EventBlock, constants: Constants | None, bad: np.ndarray

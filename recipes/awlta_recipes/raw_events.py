@@ -35,6 +35,9 @@ class RawEvents(DataProduct):
     state: Attribute[CalibrationState] = persistent("what the samples are", init=False)
     start: Attribute[datetime | None] = persistent("start of the run", init=False)
     stop: Attribute[datetime | None] = persistent("end of the run", init=False)
+    calibration_time: Attribute[datetime | None] = persistent(
+        "time that a calibration must cover, None for events in p.e.", init=False
+    )
     n_events: Attribute[int] = persistent("events that can be used", init=False)
     n_flagged: Attribute[int] = persistent("events left out, each with a reason", init=False)
 
@@ -54,9 +57,22 @@ class RawEvents(DataProduct):
         self.run, self.kind = self.source.run, self.source.kind
         self.state = self.source.state
         self.start, self.stop = self.source.start, self.source.stop
+        self.calibration_time = None if self.state is CalibrationState.PE else self.start
 
     def counts(self) -> Iterator[NDArray[np.uint16]]:
-        """Yield raw waveforms: uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts."""
+        """Yield raw waveforms: uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts.
+
+        Raises
+        ------
+        BadInput
+            The events are in p.e.
+        """
+        if self.state is CalibrationState.PE:
+            raise BadInput(
+                f"The events of run {self.run} are in p.e.",
+                expected="raw counts: calibrating twice is refused",
+                do="Take a run of raw counts",
+            )
         for block in events.iterate(self.source.retrieve(), self.telescope.tel_id):
             yield block.waveforms.astype(np.uint16, copy=False)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,20 @@ from typing import Any
 import pytest
 from deliveries import START, deliver
 
+from awlta import config
 from awlta.face import cli
+from awlta.services import Child
 from awlta_recipes.events import EventKind
 
 HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which one run and its calibration runs were ingested and made."""
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home in which one run and its calibration runs were ingested and made.
+
+    Its dataserver runs all the time, so that a command does not wait for one to start.
+    """
     folder = tmp_path_factory.mktemp("night")
     home = folder / "home"
     files = [
@@ -28,9 +34,15 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
         deliver(folder, "run7.h5", run=7),
     ]
     assert cli.main(["init", "--home", str(home), "--user", "ada", "--json"]) == 0
+    profile = config.load(home)
+    options = ["--root", str(profile.store), "--token-file", str(profile.token_file)]
+    _ = profile.token
+    dataserver = Child("dataserver", options, home / "dataserver.log")
+    replace(profile, dataserver=dataserver.url).save()
     assert cli.main(["ingest", *map(str, files), "--home", str(home), "--json"]) == 0
     assert cli.main(["make", "ImageParameters", "--home", str(home), "--json"]) == 0
-    return home
+    yield home
+    dataserver.stop()
 
 
 @pytest.fixture

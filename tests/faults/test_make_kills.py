@@ -28,7 +28,7 @@ INSTANTS = [
     ("pwrite64", 0.8),
     ("fdatasync", 0.9),
     ("fsync", 0.5),
-    ("linkat", 1.0),
+    ("linkat", 0.3),
     ("sendto", 0.5),
 ]
 """System calls, and after which part of those that a clean run makes the process is killed."""

@@ -89,7 +89,7 @@ def trees(root, population):
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(data=st.data())
 def test_a_tree_of_conditions_gives_what_it_means(population, data):
     root = data.draw(st.sampled_from([Layout, Dish, MirrorDish, Sensor]))

@@ -1,0 +1,372 @@
+"""The products of the chain: what they hold, and that none can be made without its links."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from deliveries import deliver
+
+from awlta.archive import ingest
+from awlta.config import Profile
+from awlta.errors import BadInput, BadValue, RecipeFailed
+from awlta.lineage import Selection, Workspace, chain
+from awlta.lineage.product import Recipe
+from awlta.persistent import Persistent, registry
+from awlta.persistent.database import create
+from awlta_recipes.camera_calibration import CameraCalibration, FlatFieldParameters
+from awlta_recipes.camera_images import TABLE as IMAGES
+from awlta_recipes.camera_images import CameraImages, ExtractionParameters
+from awlta_recipes.events import CalibrationState, EventKind
+from awlta_recipes.image_parameters import CleaningParameters, ImageParameters
+from awlta_recipes.pedestal_calibration import PedestalCalibration, PedestalParameters
+from awlta_recipes.raw_events import RawEvents
+from awlta_recipes.raw_file import RawFile
+from awlta_recipes.run_calibration import NominalParameters, RunCalibration
+from awlta_recipes.shower_geometry import ShowerGeometry
+from awlta_recipes.simulated_run import SimulatedRun, SimulationParameters
+from awlta_recipes.sky_map import SkyMap
+from awlta_recipes.tables import read_table
+
+MADE = [
+    SimulatedRun,
+    RawEvents,
+    PedestalCalibration,
+    CameraCalibration,
+    RunCalibration,
+    CameraImages,
+    ImageParameters,
+    ShowerGeometry,
+    SkyMap,
+]
+LINKS = [(cls, name) for cls in MADE for name in cls.__links__]
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """A workspace in which pedestals, flashes and one run were simulated, ingested and made."""
+    home = tmp_path_factory.mktemp("night")
+    profile = Profile(home, "ada", project="CRAB")
+    create(profile.database_url, 0)
+    workspace = Workspace(profile)
+    with workspace.use():
+        parameters = SimulationParameters(
+            seed=3, n_pedestals=20, n_flashes=20, n_gammas=6, n_hadrons=4
+        )
+        for run in SimulatedRun.night(parameters)[:3]:
+            run.make()
+            ingest(workspace, run.retrieve(home / f"run{run.run}.h5"))
+        workspace.steps = chain.bring_up_to_date(SkyMap, Selection(), chain.make_here)
+        RunCalibration(raw=RawEvents.select(run=3)[0], parameters=NominalParameters()).make()
+        yield workspace
+    workspace.close()
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_chain_makes_each_class_for_each_telescope_and_run(night):
+    made = {step.cls.__name__: len(step.made) for step in night.steps}
+    assert made == {
+        "RawEvents": 12,
+        "PedestalCalibration": 4,
+        "CameraCalibration": 4,
+        "RunCalibration": 0,
+        "CameraImages": 4,
+        "ImageParameters": 4,
+        "ShowerGeometry": 1,
+        "SkyMap": 1,
+    }
+    assert not any(step.refused for step in night.steps)
+    again = chain.bring_up_to_date(SkyMap, Selection(), chain.make_here)
+    assert not any(step.made or step.refused for step in again)
+
+
+def test_numbers_of_a_product_agree_with_its_file_and_its_inputs(night):
+    for images in CameraImages.select_all():
+        rows = read_table(images.retrieve(), IMAGES)
+        assert len(rows) == images.n_events == images.raw.n_events
+        assert (np.diff(rows["event_id"]) > 0).all()
+        assert images.n_bad_pixels == images.calibration.n_bad_pixels == 3
+        assert images.calibration.raw.telescope is images.raw.telescope
+    for calibration in CameraCalibration.select_all():
+        assert calibration.n_events == 20
+        assert calibration.median_gain == pytest.approx(20, rel=0.1)
+        assert calibration.timestamp_start == calibration.pedestal.timestamp_start
+    (geometry,) = ShowerGeometry.select_all()
+    assert geometry.run == 3
+    assert 0 < geometry.n_reconstructed <= geometry.n_events
+
+
+def test_a_simulated_file_keeps_its_origin_and_cannot_claim_another_s(night, tmp_path):
+    (raw,) = RawFile.select(run=3)
+    assert raw.simulation.run == 3
+    assert raw.simulation in raw.ancestors()
+    path = raw.retrieve(tmp_path / "run3.h5")
+    raw_bytes = bytearray(path.read_bytes())
+    other = deliver(tmp_path, "other.h5").read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(bytes(raw_bytes[:16384]) + other[16384:])
+    with pytest.raises(BadInput, match=r"says that it is <SimulatedRun .*, but has other content"):
+        ingest(night, path)
+
+
+def test_two_equal_parameter_sets_are_one_and_find_what_was_made_with_them(night):
+    first, second = CleaningParameters(picture=8.0), CleaningParameters()
+    night.commit(first)
+    night.commit(second)
+    assert len(CleaningParameters.select(picture=8.0)) == 1
+    (made, *_) = ImageParameters.select_all()
+    typed_anew = CleaningParameters(boundary=4.0, picture=8.0)
+    assert ImageParameters.get_target(images=made.images, parameters=typed_anew) is made
+    changed = CleaningParameters(picture=9.0)
+    assert not ImageParameters.get_target(images=made.images, parameters=changed).is_made()
+
+
+def test_a_changed_recipe_is_made_good_in_one_round(night, monkeypatch):
+    changed = Recipe(ImageParameters.__recipe__.function, "2", ImageParameters)
+    monkeypatch.setattr(ImageParameters, "__recipe__", changed)
+    steps = chain.bring_up_to_date(SkyMap, Selection(), chain.make_here)
+    assert {s.cls.__name__: len(s.made) for s in steps if s.made} == {
+        "ImageParameters": 4,
+        "ShowerGeometry": 1,
+        "SkyMap": 1,
+    }
+    again = chain.bring_up_to_date(SkyMap, Selection(), chain.make_here)
+    assert not any(step.made for step in again)
+
+
+def test_a_changed_recipe_at_the_start_is_made_good_in_one_round(night, monkeypatch):
+    changed = Recipe(RawEvents.__recipe__.function, "2", RawEvents)
+    monkeypatch.setattr(RawEvents, "__recipe__", changed)
+    steps = chain.bring_up_to_date(CameraImages, Selection(), chain.make_here)
+    assert {s.cls.__name__: len(s.made) for s in steps if s.made} == {
+        "RawEvents": 12,
+        "PedestalCalibration": 4,
+        "CameraCalibration": 4,
+        "CameraImages": 4,
+    }
+    again = chain.bring_up_to_date(CameraImages, Selection(), chain.make_here)
+    assert not any(step.made for step in again)
+
+
+# events in p.e. ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calibrated(workspace, tmp_path):
+    """Pedestals, gains, and a run of the same telescope and night whose events are in p.e."""
+    for name, run, kind in [
+        ("dark.h5", 1, EventKind.PEDESTAL),
+        ("flash.h5", 2, EventKind.FLATFIELD),
+    ]:
+        ingest(workspace, deliver(tmp_path, name, run=run, kind=kind, n_events=30))
+    chain.bring_up_to_date(CameraCalibration, Selection(), chain.make_here)
+    path = deliver(tmp_path, "pe.h5", run=7, state=CalibrationState.PE)
+    file = ingest(workspace, path).product
+    raw = RawEvents(source=file, telescope=file.telescopes[0])
+    raw.make()
+    return raw
+
+
+def test_events_in_p_e_are_imaged_without_a_calibration_and_once(calibrated):
+    assert calibrated.state is CalibrationState.PE
+    assert CameraCalibration.valid_for(calibrated.start, "raw.telescope", calibrated.telescope)
+    (step,) = [
+        s
+        for s in chain.bring_up_to_date(CameraImages, Selection(run=7), chain.make_here)
+        if s.cls is CameraImages
+    ]
+    (images,) = step.made
+    assert (images.calibration, images.run_calibration) == (None, None)
+    assert images.n_events == 3
+    charges = read_table(images.retrieve(), IMAGES)["image"]
+    assert charges.mean() == pytest.approx(30, rel=0.2)
+    again = chain.bring_up_to_date(CameraImages, Selection(run=7), chain.make_here)
+    assert not any(s.made or s.refused for s in again)
+
+
+def test_calibrating_events_in_p_e_is_refused_whichever_way(calibrated):
+    covering = CameraCalibration.select_all()[0]
+    twice = CameraImages(raw=calibrated, calibration=covering, parameters=ExtractionParameters())
+    with pytest.raises(BadInput, match="calibrating twice is refused"):
+        twice.make()
+    for again in (
+        RunCalibration(raw=calibrated, parameters=NominalParameters()),
+        PedestalCalibration(raw=calibrated, parameters=PedestalParameters()),
+        CameraCalibration(
+            raw=calibrated, pedestal=covering.pedestal, parameters=FlatFieldParameters()
+        ),
+    ):
+        with pytest.raises(BadInput, match="calibrating twice is refused"):
+            again.make()
+
+
+def test_raw_counts_without_a_calibration_or_with_two_are_refused(calibrated, workspace, tmp_path):
+    file = ingest(workspace, deliver(tmp_path, "counts.h5", run=8)).product
+    raw = RawEvents(source=file, telescope=file.telescopes[0])
+    raw.make()
+    bare = CameraImages(raw=raw, calibration=None, parameters=ExtractionParameters())
+    with pytest.raises(BadInput, match="are raw counts, with 0 calibrations"):
+        bare.make()
+    own = RunCalibration(raw=raw, parameters=NominalParameters())
+    own.make()
+    both = CameraImages(
+        raw=raw,
+        calibration=CameraCalibration.select_all()[0],
+        run_calibration=own,
+        parameters=ExtractionParameters(),
+    )
+    with pytest.raises(BadInput, match="are raw counts, with 2 calibrations"):
+        both.make()
+
+
+# a link that is taken away ----------------------------------------------------------------
+
+
+def test_the_links_of_every_recipe_are_looked_at():
+    shipped = {
+        cls
+        for cls in registry.values()
+        if cls.__module__.startswith("awlta_recipes.") and getattr(cls, "__recipe__", None)
+    }
+    assert shipped == set(MADE)
+    assert len(LINKS) == sum(len(cls.__links__) for cls in MADE) == 20
+
+
+def without(cls, link, folder):
+    """Return a class like another one, from the same source without the line of a link."""
+    name = f"{cls.__name__}Without{link.title().replace('_', '')}"
+    tree = ast.parse(Path(inspect.getsourcefile(cls)).read_text())
+    body = []
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            node.module = ".".join(p for p in ("awlta_recipes", node.module) if p)
+            node.level = 0
+        if isinstance(node, ast.ClassDef) and node.name == cls.__name__:
+            n_lines = len(node.body)
+            node.name = name
+            node.body = [
+                n for n in node.body if getattr(n, "target", None) is None or n.target.id != link
+            ]
+            assert len(node.body) == n_lines - 1
+        elif isinstance(node, ast.ClassDef) and is_persistent(cls, node.name):
+            node = ast.ImportFrom(cls.__module__, [ast.alias(node.name)], 0)  # one is enough
+        body.append(node)
+    tree.body = body
+    path = folder / f"{name.lower()}.py"
+    path.write_text(ast.unparse(ast.fix_missing_locations(tree)))
+    spec = importlib.util.spec_from_file_location(name.lower(), path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name.lower()] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name.lower()]
+        raise
+    return getattr(module, name)
+
+
+def is_persistent(cls, name):
+    found = getattr(sys.modules[cls.__module__], name, None)
+    return isinstance(found, type) and issubclass(found, Persistent)
+
+
+@pytest.mark.parametrize(("cls", "link"), LINKS, ids=[f"{c.__name__}.{n}" for c, n in LINKS])
+def test_a_recipe_whose_link_was_deleted_fails_and_does_not_lie(night, tmp_path, cls, link):
+    good = cls.select_all()[0]
+    values = {n: getattr(good, n) for n in cls.__links__ if n != link}
+    values |= {
+        n: getattr(good, n) for n, a in cls.__attributes__.items() if a.source == "class" and a.init
+    }
+    try:
+        with pytest.raises((RecipeFailed, BadValue)) as refused:
+            without(cls, link, tmp_path)(**values).make()
+        if isinstance(refused.value, RecipeFailed):
+            assert f"has no attribute '{link}'" in str(refused.value)
+        else:  # the rule by which another link is chosen leads over the one that is gone
+            assert "has a rule that leads nowhere" in str(refused.value)
+    finally:
+        for name in [n for n in registry if n.startswith(f"{cls.__name__}Without")]:
+            sys.modules.pop(registry.pop(name).__module__, None)
+
+
+# a recipe of one's own --------------------------------------------------------------------
+
+DOUBLED = '''
+"""Twice the number of events."""
+from __future__ import annotations
+from awlta.lineage import DataProduct, Selection, recipe
+from awlta.persistent import Attribute, Link, link, persistent
+from awlta_recipes.raw_events import RawEvents
+
+
+class Doubled(DataProduct):
+    """Twice the number of events of a run."""
+
+    raw: Link[RawEvents] = link("events that are counted")
+    number: Attribute[int] = persistent("twice the number", init=False)
+
+    @recipe
+    def make(self) -> None:
+        """Double the number."""
+        self.number = 2 * self.raw.n_events
+
+    @classmethod
+    def targets(cls, wanted: Selection) -> list[Doubled]:
+        """Return one for each raw run."""
+        return [cls.get_target(raw=raw) for raw in wanted.of(RawEvents)]
+'''
+
+LYING = (
+    DOUBLED.replace("Doubled", "Lying")
+    .replace('    raw: Link[RawEvents] = link("events that are counted")\n', "")
+    .replace("cls.get_target(raw=raw) for raw in wanted.of(RawEvents)", "cls.get_target()")
+)
+
+
+def test_a_recipe_is_one_new_file_and_is_seen_everywhere(tmp_path):
+    package = tmp_path / "my_recipes"
+    package.mkdir()
+    (package / "__init__.py").write_text('"""Recipes of my own."""\n')
+    (package / "doubled.py").write_text(DOUBLED)
+    (package / "lying.py").write_text(LYING)
+    environment = {
+        **os.environ,
+        "AWLTA_HOME": str(tmp_path / "home"),
+        "AWLTA_RECIPES": "my_recipes",
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    }
+
+    def say(program, *words, code=0):
+        command = [Path(sys.executable).with_name(program), *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    say("awlta", "init", "--json")
+    say("awlta", "ingest", str(deliver(tmp_path)), "--json")
+    steps = {s["class"]: s for s in json.loads(say("awlta", "submit", "Doubled", "--json"))}
+    (made,) = steps["Doubled"]["made"]
+    assert json.loads(say("awlta", "query", "Doubled", "number=6", "--json"))[0] == {
+        "number": 6,
+        "object_id": made,
+    }
+    graph = json.loads(say("awlta", "lineage", "Doubled", "--json"))
+    assert {"Doubled", "RawEvents", "RawFile"} <= {o["class"] for o in graph["objects"]}
+    line = "print(Doubled.select_all()[0].number, (Doubled.raw.run == 7)[0].raw.n_events)"
+    assert say("awe", "-c", line) == "6 3\n"
+    (step,) = json.loads(say("awlta", "submit", "Lying", "--json", code=1))
+    assert "has no attribute 'raw'" in step["refused"][0]["message"]
+    assert json.loads(say("awlta", "query", "Lying", "--json")) == []
