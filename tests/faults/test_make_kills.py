@@ -165,10 +165,12 @@ def test_a_dataserver_that_lives_on_is_found_in_order(home, calls, syscall, part
 @pytest.mark.parametrize("syscall", strace.SYSCALLS)
 def test_at_whatever_call_it_is_killed(tmp_path, empty_database, calls, syscall):
     most = calls.get(syscall, 0)
+    if most == 0:
+        pytest.skip(f"a clean run makes no {syscall}")
     killed = 0
     for number in range(1, most + 1, max(1, most // 40)):
         folder = tmp_path / str(number)
         folder.mkdir()
         killed += kill_and_resume(Home(folder, empty_database), syscall, number) != 0
         shutil.rmtree(folder)
-    assert killed > 0 or most == 0
+    assert killed > 0
