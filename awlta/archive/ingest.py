@@ -25,12 +25,12 @@ from ..errors import AwltaError, BadInput, DigestMismatch, DocumentRefused, NotF
 from ..lineage import FileRecord, Workspace, block
 from ..lineage.activity import Activity, host, instruction_set, now
 from ..lineage.product import content_of, file_name
-from ..persistent import find_class, new_object_id, tables
+from ..persistent import new_object_id, registry, tables
 from ..storage.client import DataClient
 from ..storage.intent import Lease, State, begin
 from . import sip
 from .announcement import compare, write_document
-from .ingested import Ingested, recognise
+from .ingested import Ingested, product_of
 from .tickets import move_ticket, open_ticket
 
 RECIPE = "awlta.archive.ingest:ingest"
@@ -81,7 +81,7 @@ def ingest(
     document : bytes, optional
         SIP that announces the file; by default one is written from what the file says.
     progress : callable, optional
-        Told the bytes sent so far.
+        Told the number of bytes just sent.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def _archived(workspace: Workspace, measured: Digests) -> Any:
     )
     with workspace.database.read() as connection:
         found = connection.execute(statement).all()
-    owned = [(k, n) for k, n in found if issubclass(find_class(n), Ingested)]
+    owned = [(k, n) for k, n in found if issubclass(registry.get(n, object), Ingested)]
     return workspace.load(owned[:1])[0] if owned else None
 
 
@@ -177,7 +177,7 @@ def _carry(
 ) -> Any:
     path, measured, lease = delivery.path, delivery.measured, delivery.lease
     given = None if document is None else sip.read_sip(document)
-    product = recognise(path).from_file(path)
+    product = product_of(path)
     product.__dict__["object_id"] = lease.object_id
     format_name, media_type, ending = product.format()
     client = workspace.client()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from ..errors import BadInput
+from ..errors import AwltaError, BadInput
 from ..lineage import DataProduct
 from ..persistent import Attribute, persistent, registry
 from . import sip
@@ -70,6 +71,26 @@ def recognise(path: Path) -> type[Ingested]:
     )
 
 
+def product_of(path: Path) -> Ingested:
+    """Return the product that a file is.
+
+    Raises
+    ------
+    BadInput
+        No class knows it, or it cannot be used; whatever a library makes of a damaged file.
+    """
+    try:
+        return recognise(path).from_file(path)
+    except AwltaError:
+        raise
+    except Exception as error:
+        raise BadInput(
+            f"{path.name} cannot be read: {type(error).__name__}: {error}",
+            expected="a whole and undamaged file",
+            do="Compare size and digest with the source",
+        ) from error
+
+
 def _summary(cls: type[Any]) -> str:
     return (cls.__doc__ or "").split("\n")[0].rstrip(".")
 
@@ -84,6 +105,6 @@ def sip_attributes(product: Ingested) -> tuple[sip.NamedValue, ...]:
         value = getattr(value, "value", value)
         if isinstance(value, float) and value != value:
             continue
-        if attribute.codec.column != "blob":
+        if isinstance(value, bool | int | float | str | datetime):
             found.append(sip.NamedValue(name, value, attribute.unit or ""))
     return tuple(found)

@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from deliveries import announce, deliver
+from deliveries import START, announce, deliver
 from sqlalchemy import func, select
 
 from awlta.archive import Ingested, ingest, read_document, sip, tickets
@@ -28,7 +28,7 @@ from awlta.errors import (
 )
 from awlta.lineage import Workspace
 from awlta.lineage.activity import now
-from awlta.persistent import new_object_id, tables
+from awlta.persistent import Attribute, new_object_id, persistent, tables
 from awlta.storage.intent import State
 from awlta_recipes.raw_file import RawFile
 
@@ -546,6 +546,48 @@ def test_the_same_bytes_announced_under_two_object_ids_at_once_become_one_object
 
 
 # a class of one's own ---------------------------------------------------------------------
+
+
+class Note(Ingested):
+    """A text file; what it is not, a library finds out."""
+
+    n_words: Attribute[int] = persistent("number of words")
+    margins: Attribute[tuple[float, ...]] = persistent("no scalar", default=(1.0, 2.0))
+    day: Attribute[datetime] = persistent("when it was written", default=START)
+
+    data_level = "DL6"
+
+    @classmethod
+    def recognises(cls, path):
+        with open(path, "rb") as stream:
+            return stream.read(5) == b"NOTE "
+
+    @classmethod
+    def from_file(cls, path):
+        return cls(original_name=path.name, n_words=len(path.read_text().split()))
+
+    def format(self):
+        return "text", "text/plain", ".txt"
+
+
+def test_a_new_class_of_files_comes_in_without_any_other_change(workspace, tmp_path):
+    path = tmp_path / "note"
+    path.write_text("NOTE one two three")
+    note = ingest(workspace, path).product
+    assert (type(note), note.n_words, note.file().media_type) == (Note, 4, "text/plain")
+    announced = sip.read_sip(tickets(workspace)[0].sip.encode())
+    assert (announced.product.class_name, announced.product.level) == ("Note", "DL6")
+    assert Note.select(n_words=4)[0] is note
+    told = {v.name: v.value for v in announced.product.attributes}
+    assert told == {"original_name": "note", "n_words": 4, "day": START}
+
+
+def test_whatever_a_library_makes_of_a_damaged_file_is_bad_input(workspace, tmp_path):
+    path = tmp_path / "note"
+    path.write_bytes(b"NOTE \xff")
+    error, ticket = refuse(workspace, path)
+    assert "note cannot be read: UnicodeDecodeError: " in str(error)
+    assert ticket is not None
 
 
 def test_a_class_that_cannot_be_made_from_files_says_so(tmp_path):
