@@ -120,7 +120,7 @@ def _condition(value: object) -> Condition:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Compare(Condition):
     """An attribute at the end of a path, an operator, a value."""
 
@@ -134,8 +134,11 @@ class Compare(Condition):
         """The class whose objects are asked."""
         return _root(self.path)
 
+    def __repr__(self) -> str:
+        return f"{self.path!r}.{self.attribute.name} {self.operator} {self.value!r}"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class IsObject(Condition):
     """A link at the end of a path points to one of some objects, or to nothing."""
 
@@ -148,8 +151,11 @@ class IsObject(Condition):
         """The class whose objects are asked."""
         return _root(self.path)
 
+    def __repr__(self) -> str:
+        return f"{self.path!r} is {'nothing' if self.nothing else ' or '.join(self.object_ids)}"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Both(Condition):
     """Both conditions hold."""
 
@@ -161,8 +167,11 @@ class Both(Condition):
         """The class whose objects are asked."""
         return _common_root(self.left, self.right)
 
+    def __repr__(self) -> str:
+        return f"({self.left!r}) & ({self.right!r})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Either(Condition):
     """At least one of two conditions holds."""
 
@@ -174,8 +183,11 @@ class Either(Condition):
         """The class whose objects are asked."""
         return _common_root(self.left, self.right)
 
+    def __repr__(self) -> str:
+        return f"({self.left!r}) | ({self.right!r})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Not(Condition):
     """The condition does not hold."""
 
@@ -185,6 +197,9 @@ class Not(Condition):
     def root(self) -> type[Any]:
         """The class whose objects are asked."""
         return self.inner.root
+
+    def __repr__(self) -> str:
+        return f"~({self.inner!r})"
 
 
 def _common_root(left: Condition, right: Condition) -> type[Any]:

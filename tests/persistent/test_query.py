@@ -289,3 +289,8 @@ def test_a_condition_of_a_subclass_and_one_of_its_base_ask_the_subclass(populati
 def test_without_a_database_a_query_says_how_to_begin():
     with pytest.raises(ConfigError, match=r"awlta.connect"):
         contextvars.Context().run(current_store)
+
+
+def test_a_condition_reads_as_it_was_typed():
+    is_dark = (Dish.name == "LST-1") & ~(Dish.sensor.is_(None))
+    assert repr(is_dark) == "(Dish.name == 'LST-1') & (~(Dish.sensor is nothing))"
