@@ -350,8 +350,9 @@ def test_an_end_that_two_ids_share_is_too_short(run, fail, tmp_path, monkeypatch
                 path,
                 lambda s, i=given: replace(s, product=replace(s.product, identifier=i)),
             )
-        Path("sip.xml").write_bytes(document)
-        assert run("ingest", str(path), "--sip", "sip.xml")[0] == 0
+        announced = tmp_path / "sip.xml"
+        announced.write_bytes(document)
+        assert run("ingest", str(path), "--sip", str(announced))[0] == 0
     assert fail(2, "show", "b522")["found"] == "More than one object has an id that ends in b522"
     assert run("show", "2b522")[0] == 0
 
