@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres import Cluster
 
 from awlta.config import Profile
 from awlta.lineage import Workspace
@@ -43,18 +44,55 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of this test run, or a skip where none is installed."""
+    cluster = Cluster()
+    yield cluster
+    cluster.stop()
+
+
 @pytest.fixture
-def new_profile(tmp_path: Path, empty_database: Path) -> Callable[..., Profile]:
+def database_kind() -> str:
+    """Which database a test runs on; folders whose tests run on both override this."""
+    return "sqlite"
+
+
+@pytest.fixture
+def new_database(
+    database_kind: str,
+    tmp_path: Path,
+    empty_database: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Callable[[], str]]:
+    """Make migrated, empty databases of the kind the test runs on; each call gives a URL."""
+    made: list[str] = []
+
+    def make() -> str:
+        if database_kind == "postgresql":
+            cluster = request.getfixturevalue("cluster")
+            made.append(cluster.new_database())
+            return str(cluster.url(made[-1]))
+        path = tmp_path / f"awlta-{len(list(tmp_path.glob('awlta-*.db')))}.db"
+        shutil.copy(empty_database, path)
+        return f"sqlite:///{path}"
+
+    yield make
+    for name in made:
+        request.getfixturevalue("cluster").drop(name)
+
+
+@pytest.fixture
+def new_profile(tmp_path: Path, new_database: Callable[[], str]) -> Callable[..., Profile]:
     """Make profiles of several people on one database."""
-    database = tmp_path / "awlta.db"
+    urls: list[str] = []
 
     def make(user: str = "ada", project: str = "CRAB", level: int = 1, **more: str) -> Profile:
-        if not database.exists():
-            shutil.copy(empty_database, database)
+        if not urls:
+            urls.append(new_database())
         home = tmp_path / f"{user}.{project}.{level}"
         home.mkdir(exist_ok=True)
-        url = f"sqlite:///{database}"
-        return Profile(home, user, project=project, privileges=level, database=url, **more)
+        return Profile(home, user, project=project, privileges=level, database=urls[0], **more)
 
     return make
 

@@ -24,7 +24,8 @@ from ..digest import Digests, digest_file, digest_text
 from ..errors import AwltaError, BadInput, DigestMismatch, DocumentRefused, NotFound, Refused
 from ..lineage import FileRecord, Workspace, block
 from ..lineage.activity import Activity, host, instruction_set, now
-from ..lineage.product import content_of, file_name
+from ..lineage.filed import file_name
+from ..lineage.product import content_of
 from ..persistent import new_object_id, registry, tables
 from ..storage.client import DataClient
 from ..storage.intent import Lease, State, begin
@@ -232,7 +233,7 @@ def _commit(
 ) -> None:
     """Commit product, activity, file and ticket in one transaction."""
     release = workspace.release_key()
-    with workspace.unit() as unit:
+    with workspace.unit(durable=True) as unit:
         move_ticket(workspace, delivery.lease, delivery.ticket, State.ARCHIVED, unit=unit)
         # The unit has taken a key, so others that would commit wait, or are seen.
         if (twin := _archived(workspace, delivery.measured)) is not None:

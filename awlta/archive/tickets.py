@@ -87,7 +87,7 @@ def open_ticket(session: Session, lease: Lease, source: str) -> int:
     """
     t = tables.ticket
     raw = UUID(lease.object_id).bytes
-    with session.unit() as unit:
+    with session.unit(durable=True) as unit:
         number = unit.connection.execute(select(t.c.id).where(t.c.object_id == raw)).scalar()
         if number is None:
             number = unit.key()
@@ -126,7 +126,7 @@ def move_ticket(
     LeaseLost, Refused
     """
     if unit is None:
-        with session.unit() as own:
+        with session.unit(durable=True) as own:
             move_ticket(session, lease, number, new, why=why, unit=own, **values)
         return
     names = [values["destination"]] if values.get("destination") else None
@@ -140,7 +140,7 @@ def move_ticket(
 def expire_ticket(session: Session, object_id: str, why: str) -> None:
     """Set the ticket of an intent that was given up to expired, where it has one."""
     t = tables.ticket
-    with session.unit() as unit:
+    with session.unit(durable=True) as unit:
         wanted = select(t.c.id).where(t.c.object_id == UUID(object_id).bytes)
         number = unit.connection.execute(wanted).scalar()
         if number is not None:

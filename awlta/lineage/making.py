@@ -32,8 +32,9 @@ from ..storage.client import DataClient
 from ..storage.intent import Lease
 from . import block
 from .activity import Activity, host, instruction_set, now
+from .filed import FileRecord, file_name
 from .identity import RecipeIdentity
-from .product import DataProduct, FileRecord, check_category, file_name
+from .product import DataProduct, check_category
 from .watch import refuse_nested, watching
 
 LOG_BYTES = 65536

@@ -3,70 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
-from ..digest import Digests, digest_text
-from ..errors import BadName, BadValue, NotFound, NotMade
-from ..persistent import Attribute, Persistent, current_store, persistent
+from ..digest import digest_text
+from ..errors import BadValue, NotMade
+from ..persistent import Attribute, Persistent, persistent
 from ..persistent.attributes import AnyLink
 from ..persistent.codecs import Sha256
 from ..persistent.model import system_attribute
+from .filed import FileOwner, FileRecord
 from .identity import RecipeIdentity, identify, sources
-from .workplace import Workplace
+from .traced import Traced
+from .workplace import current_workplace
 
 P = TypeVar("P", bound="DataProduct")
 C = TypeVar("C", bound="Calibration")
 F = TypeVar("F", bound=Callable[..., None])
 
 CATEGORIES = ("A", "B", "C")
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """One stored file of a product.
-
-    Attributes
-    ----------
-    role : str
-        ``data`` for the first, else what it is for, such as ``figure``.
-    name : str
-        Unique name by which any dataserver finds it.
-    size : int, bytes
-    sha256, adler32, content_digest : str, hexadecimal
-    media_type : str
-    """
-
-    role: str
-    name: str
-    size: int
-    sha256: str
-    adler32: str
-    content_digest: str
-    media_type: str
-
-    @property
-    def digests(self) -> Digests:
-        """Size and digests of all bytes."""
-        return Digests(self.size, self.sha256, self.adler32)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON holds it."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Any) -> FileRecord:
-        """Read a record that came over a wire; raise BadValue where it is malformed."""
-        try:
-            record = cls(**{str(k): v for k, v in dict(value).items()})
-            lengths = (len(bytes.fromhex(record.sha256)), len(bytes.fromhex(record.adler32)))
-            if lengths != (32, 4) or len(bytes.fromhex(record.content_digest)) != 32:
-                raise ValueError("digests of the wrong length")
-            return record
-        except (TypeError, ValueError) as error:
-            raise BadValue(f"The file record is malformed: {error}") from error
 
 
 class Selection:
@@ -159,12 +114,7 @@ def recipe(function: Any = None, *, version: str = "1") -> Any:
     return declare if function is None else declare(function)
 
 
-def current_workplace() -> Workplace:
-    """Return the workplace in use: store, files and the way to commit."""
-    return cast(Workplace, current_store())
-
-
-class DataProduct(Persistent):
+class DataProduct(Persistent, FileOwner, Traced):
     """A persistent object that may own files and comes about by its recipe.
 
     ``Product(raw=..., parameters=...)`` is an intention; :meth:`make` runs the recipe here,
@@ -217,79 +167,8 @@ class DataProduct(Persistent):
         """Tell whether the product is committed."""
         return self.is_stored
 
-    @property
-    def files(self) -> tuple[FileRecord, ...]:
-        """The files that the product owns, the data file first."""
-        if not self.is_stored:
-            return ()
-        self._read()
-        return tuple(current_workplace().files_of(self))
-
-    def file(self, role: str = "data") -> FileRecord:
-        """Return one file by its role; raise NotFound."""
-        for record in self.files:
-            if record.role == role:
-                return record
-        raise NotFound(
-            f"{self!r} has no file for {role!r}",
-            expected=", ".join(f.role for f in self.files) or "nothing: it owns no file",
-        )
-
-    def retrieve(self, to: str | Path | None = None, *, role: str = "data") -> Path:
-        """Bring a file here, verified, and return its path.
-
-        Parameters
-        ----------
-        to : path, optional
-            File or folder; by default the current folder, within a recipe its scratch folder.
-        role : str
-        """
-        self._read()
-        return current_workplace().retrieve(self, role, None if to is None else Path(to))
-
-    def create(self, ending: str, *, role: str = "data") -> Path:
-        """Return the path at which the recipe shall write a file of the product.
-
-        Parameters
-        ----------
-        ending : str
-            Such as ``.h5``; the rest of the name comes from class and object_id.
-        role : str
-            ``data`` for the first file.
-        """
-        if not ending.startswith(".") or not ending[1:].replace(".", "").isalnum():
-            raise BadName(f"The ending {ending!r}", expected="such as '.h5' or '.fits'")
-        return current_workplace().create(self, ending, role)
-
-    def ancestors(self) -> list[Persistent]:
-        """Return everything that this was made from, oldest first, in one query."""
-        return current_workplace().ancestors(self)
-
-    def descendants(self) -> list[Persistent]:
-        """Return everything that was made from this, oldest first, in one query."""
-        return current_workplace().descendants(self)
-
-    def uptodate(self, *, explain: bool = False) -> Any:
-        """Tell whether making it now would give the same.
-
-        Parameters
-        ----------
-        explain : bool
-            Return the list of reasons why not, empty if it is up to date.
-        """
-        reasons = current_workplace().reasons(self)
-        return reasons if explain else not reasons
-
-    def lineage(self) -> Any:
-        """Return the lineage as a graph: ``.tree()``, ``.to_svg()``, ``.to_prov()``."""
-        return current_workplace().lineage(self)
-
     def _choose(self, step: AnyLink) -> Any:
         return current_workplace().choose(self, step)
-
-    def _read(self) -> None:
-        """Tell the watch of a running recipe that this object is being read."""
-        _ = self.object_id
 
     def _admit(self) -> None:
         if type(self).__shared__:
@@ -299,13 +178,6 @@ class DataProduct(Persistent):
             expected="inputs that are committed",
             do="Call its make(), or ingest it, before the product that links it",
         )
-
-
-def file_name(obj: DataProduct, ending: str, role: str, attempt: int) -> str:
-    """Return the unique name of a product's file."""
-    stem = f"{type(obj).__table_name__}-{obj.object_id}"
-    middle = "" if role == "data" else f"-{role}"
-    return f"{stem}{middle}{'' if attempt == 1 else f'-{attempt}'}{ending}"
 
 
 def content_of(product: DataProduct, files: Sequence[FileRecord]) -> str:

@@ -14,7 +14,8 @@ from ..persistent import Attribute, persistent
 from ..persistent.codecs import Sha256
 from ..storage.intent import Lease, State, begin, move
 from .activity import Release
-from .product import DataProduct, FileRecord, content_of, file_name
+from .filed import FileRecord, file_name
+from .product import DataProduct, content_of
 
 _WAIT_SECONDS = 30.0
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from ..persistent import Persistent
+from ..errors import Refused
+from ..persistent import Persistent, current_store
 from ..persistent.attributes import AnyLink
 from ..persistent.query import Store
 
@@ -51,3 +52,26 @@ class Workplace(Store, Protocol):
 
     def lineage(self, product: Any) -> Any:
         """Return the lineage of a product as a graph."""
+
+
+def current_workplace() -> Workplace:
+    """Return the workplace in use: store, files and the way to commit."""
+    return cast(Workplace, current_store())
+
+
+def current_database() -> Any:
+    """Return the workspace in use, for what cannot be done without a database.
+
+    Raises
+    ------
+    Refused
+        The caller stands on a DPU runner.
+    """
+    workplace: Any = current_workplace()
+    if not hasattr(workplace, "database"):
+        raise Refused(
+            "A runner has no database, so this cannot be asked there",
+            expected="a recipe that uses what it links",
+            do="Ask it at the prompt, or before the job is ordered",
+        )
+    return workplace

@@ -25,8 +25,9 @@ from ..storage.intent import Lease, State, begin, move
 from . import currency, graph, making, selection, targets
 from .activity import Activity, SoftwareEnvironment, environment_values, running_release
 from .closure import related, rows_of
+from .filed import FileRecord
 from .packages import load_recipes, recipe_packages
-from .product import DataProduct, FileRecord, content_of
+from .product import DataProduct, content_of
 from .release import ensure_release
 from .view import Lineage
 
@@ -230,7 +231,12 @@ class Workspace(Session):
             key = self.add_activity(
                 unit, activity, product.object_id, release=release, environment=environment_key
             )
-            product_key = unit.add(product, activity=key, content_digest=content_of(product, files))
+            product_key = unit.add(
+                product,
+                activity=key,
+                content_digest=content_of(product, files),
+                work=bytes.fromhex(making.work_of(product))[: tables.WORK_BYTES],
+            )
             self.add_files(unit, product_key, files)
 
     def fail(self, product: DataProduct, lease: Lease, activity: Activity) -> None:

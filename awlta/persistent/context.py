@@ -11,6 +11,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 
+CONTEXT_COLUMNS = ("home", "owner", "project", "level", "embargo")
+"""Columns that every row has which anybody may own."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -51,7 +54,11 @@ class Context:
         narrow = [f"owner {self.owner_key}", f"project {self.project_key}"]
         return narrow[level - 1 :] + wide if level < 3 else wide
 
+    def columns(self) -> dict[str, int | None]:
+        """Return the values of a new row's context by the names of their columns."""
+        return dict(zip(CONTEXT_COLUMNS, self.row, strict=True))
+
     @property
-    def row(self) -> tuple[int, int, int, int]:
-        """Values of home, owner, project, level for a new row."""
-        return (self.home, self.owner_key, self.project_key, self.level)
+    def row(self) -> tuple[int, int, int, int, None]:
+        """Values of home, owner, project, level, embargo for a new row."""
+        return (self.home, self.owner_key, self.project_key, self.level, None)

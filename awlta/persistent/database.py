@@ -1,13 +1,17 @@
 """The engine: how a database is opened, read, and written in one transaction a unit of work.
 
-SQLite runs in WAL with ``synchronous=FULL``: what is committed is on the disk. Every writing
-unit begins with BEGIN IMMEDIATE, so that two writers queue and never deadlock.
+SQLite runs in WAL; a durable unit is committed with ``synchronous=FULL``, so that it is on the
+disk when it returns, a private one with ``NORMAL``, which a power cut may take back whole. Every
+writing unit begins with BEGIN IMMEDIATE, so that two writers queue and never deadlock. On
+PostgreSQL rows are written by COPY, keys come from a sequence, and an advisory lock stands where
+SQLite has its one writer.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +24,16 @@ from ..errors import ConfigError, Fault, Unreachable
 from . import tables
 from .watches import pause
 
-HEAD = "0001"
+HEAD = "0002"
 """Newest migration; a test compares it with Alembic's own head."""
 
 BUSY_MILLISECONDS = 60_000
+
+KEYS = "awlta_key"
+"""Sequence of the integer keys on PostgreSQL; SQLite counts in a row of ``counter``."""
+
+_COPY_FROM = 8
+"""Rows from which COPY is quicker than INSERT."""
 
 
 def open_engine(url: str) -> Engine:
@@ -68,8 +78,14 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if not connection.get_execution_options().get("awlta_read"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("awlta_read"):
+        return
+    level = "FULL" if options.get("awlta_durable", True) else "NORMAL"
+    if connection.info.get("synchronous", "FULL") != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+        connection.info["synchronous"] = level
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 class Database:
@@ -81,6 +97,7 @@ class Database:
         self.dialect = self.engine.dialect.name
         self._ready: set[Table] = set()
         self._inserts: dict[str, tuple[tuple[str, ...], str]] = {}
+        self._secured: dict[str, bool] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
 
@@ -119,8 +136,14 @@ class Database:
             ) from error
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Give a connection in one transaction: all of it is kept, or nothing."""
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """Give a connection in one transaction: all of it is kept, or nothing.
+
+        Parameters
+        ----------
+        durable : bool
+            Wait until the disk has it. Without, a power cut may take it back, never a part of it.
+        """
         if getattr(self._thread, "is_writing", False):  # it would wait for itself
             raise Fault(
                 "A unit of work was begun within another one of the same thread",
@@ -128,8 +151,11 @@ class Database:
             )
         self._thread.is_writing, kept = True, False
         try:
-            with self.engine.begin() as connection:
-                yield connection
+            with self.engine.connect() as connection:
+                if not durable:
+                    connection = connection.execution_options(awlta_durable=False)
+                with connection.begin():
+                    yield connection
             kept = True
         except OperationalError as error:
             raise self._unreachable(error) from error
@@ -146,31 +172,86 @@ class Database:
             do="Is it there, is the disk full, may this user write it?",
         )
 
-    def keys(self, connection: Connection, n: int) -> range:
-        """Take ``n`` new integer keys within a writing unit."""
-        mark = self._mark
+    def keys(self, connection: Connection, n: int) -> Sequence[int]:
+        """Take ``n`` new integer keys within a writing unit, in rising order."""
+        if self.dialect == "postgresql":
+            rows = connection.exec_driver_sql(
+                f"SELECT nextval('{KEYS}') FROM generate_series(1, %s)", (n,)
+            )
+            return [row[0] for row in rows]
         row = connection.exec_driver_sql(
-            f"UPDATE counter SET next = next + {mark} WHERE name = 'key' RETURNING next", (n,)
+            "UPDATE counter SET next = next + ? WHERE name = 'key' RETURNING next", (n,)
         ).one()
         return range(row[0] - n, row[0])
 
-    @property
-    def _mark(self) -> str:
-        return "?" if self.dialect == "sqlite" else "%s"
+    def serialise(self, connection: Connection, name: str) -> None:
+        """Let one writer at a time go on that names the same, until the end of its unit.
 
-    def insert(self, connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
-        """Insert tuples, in the order of the table's columns, with one executemany."""
+        SQLite has one writer anyhow.
+        """
+        if self.dialect == "postgresql":
+            number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (number,))
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert tuples, in the order of the table's columns: one executemany, or one COPY."""
         if not rows:
             return
+        if self.dialect == "postgresql" and len(rows) >= _COPY_FROM:
+            self._copy(connection, table, rows)
+        else:
+            connection.exec_driver_sql(self._statement(table), list(rows))
+
+    def _statement(self, table: Table) -> str:
+        """Return the INSERT of a table."""
         names = tuple(c.name for c in table.columns)
         have = self._inserts.get(table.name)
         if have is None or have[0] != names:
-            preparer = self.engine.dialect.identifier_preparer
-            marks = ", ".join([self._mark] * len(names))
-            columns = ", ".join(preparer.quote(n) for n in names)
-            statement = f"INSERT INTO {preparer.quote(table.name)} ({columns}) VALUES ({marks})"
-            have = self._inserts[table.name] = (names, statement)
-        connection.exec_driver_sql(have[1], rows)
+            mark = "?" if self.dialect == "sqlite" else "%s"
+            marks = ", ".join([mark] * len(names))
+            statement = f"INSERT INTO {self._quoted(table.name)} ({self._columns(table)})"
+            have = self._inserts[table.name] = (names, f"{statement} VALUES ({marks})")
+        return have[1]
+
+    def _quoted(self, name: str) -> str:
+        return self.engine.dialect.identifier_preparer.quote(name)
+
+    def _columns(self, table: Table) -> str:
+        return ", ".join(self._quoted(c.name) for c in table.columns)
+
+    def _copy(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write by COPY; where row security applies, which refuses it, by way of a draft table."""
+        name, columns = self._quoted(table.name), self._columns(table)
+        draft = self._quoted(f"draft_{table.name}")
+        secured = self._is_secured(connection, table)
+        if secured:
+            connection.exec_driver_sql(
+                f"CREATE TEMPORARY TABLE IF NOT EXISTS {draft} (LIKE {name}) ON COMMIT DELETE ROWS"
+            )
+        driver: Any = connection.connection.driver_connection
+        target = draft if secured else name
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+        if secured:
+            connection.exec_driver_sql(
+                f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {draft}"
+            )
+            connection.exec_driver_sql(f"DELETE FROM {draft}")
+
+    def _is_secured(self, connection: Connection, table: Table) -> bool:
+        """Tell whether row security holds for the role that writes."""
+        have = self._secured.get(table.name)
+        if have is None:
+            have = self._secured[table.name] = bool(
+                connection.exec_driver_sql(
+                    "SELECT row_security_active(%s::regclass)", (self._quoted(table.name),)
+                ).scalar()
+            )
+        return have
 
     def ensure(self, cls: Any, connection: Connection | None = None) -> None:
         """Make the tables of a class where they are not there yet."""
@@ -207,7 +288,8 @@ class Database:
 
     def _create(self, connection: Connection, absent: list[Table]) -> None:
         for table in absent:
-            table.create(connection)
+            self.serialise(connection, f"table {table.name}")
+            table.create(connection, checkfirst=self.dialect == "postgresql")
             self._ready.add(table)
 
     def close(self) -> None:
@@ -234,7 +316,12 @@ def create(url: str, node: int) -> None:
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with database.write() as connection:
             config.attributes["connection"] = connection
+            database.serialise(connection, "migration")
             command.upgrade(config, "head")
+            if database.dialect == "postgresql":
+                connection.exec_driver_sql(
+                    f"CREATE SEQUENCE IF NOT EXISTS {KEYS} START {first_key(node)} CACHE 64"
+                )
             connection.exec_driver_sql(
                 f"INSERT INTO counter (name, next) SELECT 'key', {first_key(node)} "
                 "WHERE NOT EXISTS (SELECT 1 FROM counter WHERE name = 'key')"

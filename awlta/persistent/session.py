@@ -36,8 +36,12 @@ class Session:
 
     def __init__(self, url: str, user: str, project: str, level: int = 1, node: int = 0) -> None:
         self.database = Database(url)
-        self.database.check()
-        self.context = self._context(user, project, level, node)
+        try:
+            self.database.check()
+            self.context = self._context(user, project, level, node)
+        except BaseException:
+            self.database.close()
+            raise
         self._objects: WeakValueDictionary[int, Persistent] = WeakValueDictionary()
 
     def _context(self, user: str, project: str, level: int, node: int) -> Context:
@@ -49,11 +53,13 @@ class Session:
                 owner = _named(connection, tables.account, user)
                 if owner is None:
                     owner = self.database.keys(connection, 1)[0]
-                    self.database.insert(connection, tables.account, [(owner, node, user)])
+                    self.database.insert(connection, tables.account, [(owner, node, user, None)])
                 key = _named(connection, tables.project, project)
                 if key is None:
                     key = self.database.keys(connection, 1)[0]
-                    self.database.insert(connection, tables.project, [(key, node, project, "")])
+                    self.database.insert(
+                        connection, tables.project, [(key, node, project, "", True, 5)]
+                    )
         return Context(user, project, level, node, owner, key)
 
     def has_project(self, name: str) -> bool:
@@ -271,9 +277,16 @@ class Session:
     # writing -----------------------------------------------------------------------------
 
     @contextmanager
-    def unit(self) -> Iterator[Unit]:
-        """Give a unit of work; everything added to it is committed together at its end."""
-        with self.database.write() as connection:
+    def unit(self, *, durable: bool | None = None) -> Iterator[Unit]:
+        """Give a unit of work; everything added to it is committed together at its end.
+
+        Parameters
+        ----------
+        durable : bool, optional
+            Wait for the disk; by default only where others may read it (level 2 and above).
+        """
+        durable = self.context.level > 1 if durable is None else durable
+        with self.database.write(durable=durable) as connection:
             unit = Unit(self.database, self.context, connection)
             yield unit
             unit.flush()

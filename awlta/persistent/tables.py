@@ -1,8 +1,8 @@
 """The tables: the system's own, and one a persistent class.
 
 Every row of a product, class, link, file or activity carries ``home`` (the node that wrote it),
-``owner``, ``project`` and ``level``, since row filters of replication and row-level security
-can only look at columns of the same row.
+``owner``, ``project``, ``level`` and ``embargo``, since row filters of replication and row-level
+security can only look at columns of the same row.
 """
 
 from __future__ import annotations
@@ -35,13 +35,21 @@ CLASSES = MetaData()
 """The tables of the classes that were imported; made when a class is first used."""
 
 
+WORK_BYTES = 16
+"""Bytes of a work digest that a product keeps."""
+
+
 def context_columns() -> list[Column[Any]]:
-    """Return new columns home, owner, project, level."""
+    """Return new columns home, owner, project, level, embargo.
+
+    The level counts for others from the embargo on (microseconds of UTC; NULL: at once).
+    """
     return [
         Column("home", BigInteger, nullable=False),
         Column("owner", BigInteger, nullable=False),
         Column("project", BigInteger, nullable=False),
         Column("level", SmallInteger, nullable=False),
+        Column("embargo", BigInteger),
     ]
 
 
@@ -62,8 +70,15 @@ product = Table(
     Column("activity", BigInteger),
     Column("content_digest", LargeBinary(32)),
     Column("category", Text),
+    Column("work", LargeBinary(WORK_BYTES)),
     UniqueConstraint("object_id", "home", name="uq_product_object_id"),
     Index("ix_product_class", "class_name", "creation_date"),
+)
+Index(
+    "ix_product_work",
+    product.c.work,
+    sqlite_where=product.c.work.is_not(None),
+    postgresql_where=product.c.work.is_not(None),
 )
 
 dep = Table(
@@ -209,7 +224,9 @@ account = Table(
     _key(),
     Column("home", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
+    Column("role", Text),
     UniqueConstraint("home", "name", name="uq_account_name"),
+    UniqueConstraint("home", "role", name="uq_account_role"),
 )
 
 project = Table(
@@ -219,7 +236,37 @@ project = Table(
     Column("home", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("description", Text, nullable=False),
+    Column("is_open", Boolean(create_constraint=False), nullable=False),
+    Column("max_level", SmallInteger, nullable=False),
     UniqueConstraint("home", "name", name="uq_project_name"),
+)
+
+member = Table(
+    "member",
+    SYSTEM,
+    Column("home", BigInteger, nullable=False),
+    Column("project", BigInteger, nullable=False),
+    Column("account", BigInteger, nullable=False),
+    Column("is_manager", Boolean(create_constraint=False), nullable=False),
+    PrimaryKeyConstraint("home", "project", "account"),
+    Index("ix_member_account", "account"),
+    sqlite_with_rowid=False,
+)
+
+campaign_item = Table(
+    "campaign_item",
+    SYSTEM,
+    Column("campaign", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    *context_columns(),
+    Column("old", BigInteger, nullable=False),
+    Column("new", BigInteger),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    PrimaryKeyConstraint("campaign", "position"),
+    Index("ix_campaign_item_new", "new"),
+    sqlite_with_rowid=False,
 )
 
 counter = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -88,7 +88,7 @@ class Unit:
         self._forms: dict[type[Any], list[Form]] = {}
         self._entries: dict[str, Entry] = {}
         self._shared: dict[bytes, Entry] = {}
-        self._keys = iter(range(0))
+        self._keys: Iterator[int] = iter(())
         self._block = _FIRST_KEYS
 
     def key(self) -> int:
@@ -121,8 +121,19 @@ class Unit:
         *,
         activity: int | None = None,
         content_digest: str | None = None,
+        work: bytes | None = None,
     ) -> int:
-        """Add an object and whatever it links that is not stored yet; return its key."""
+        """Add an object and whatever it links that is not stored yet; return its key.
+
+        Parameters
+        ----------
+        obj : Persistent
+        activity : int, optional
+            Key of the activity that made it.
+        content_digest : str, optional
+        work : bytes, optional
+            First half of the digest of what the object asks for, by which it is found again.
+        """
         if obj.is_stored:
             key: int = obj.__dict__["_key"]
             return key
@@ -136,7 +147,7 @@ class Unit:
                 self.add(target)
         if not type(obj).__shared__:
             entry = Entry(obj, self.key(), own_id, self.created, content_digest)
-            self._product_rows(entry, links, activity)
+            self._product_rows(entry, links, activity, work)
         else:
             entry = self._share(obj, links)
         self._entries[own_id] = entry
@@ -145,11 +156,12 @@ class Unit:
     def _share(self, obj: Persistent, links: list[tuple[str, int, Persistent]]) -> Entry:
         """Return the entry of a shared object: as one of equal content that is there, or new."""
         names = shared_names(obj, self.context, self.context.level)
+        self.database.serialise(self.connection, f"shared {names[0].hex()}")
         known = self._shared.get(names[0]) or self._stored(obj, names)
         if known is not None:
             return known._replace(obj=obj)
         entry = Entry(obj, self.key(), obj.object_id, self.created, shared_digest(obj))
-        self._product_rows(entry, links, None)
+        self._product_rows(entry, links, None, None)
         self.row(tables.shared, (self.context.home, names[0], entry.key))
         self._shared[names[0]] = entry
         return entry
@@ -169,14 +181,18 @@ class Unit:
         return Entry(obj, key, object_id, when, bytes(digest).hex())
 
     def _product_rows(
-        self, entry: Entry, links: list[tuple[str, int, Persistent]], activity: int | None
+        self,
+        entry: Entry,
+        links: list[tuple[str, int, Persistent]],
+        activity: int | None,
+        work: bytes | None,
     ) -> None:
         obj, key, context = entry.obj, entry.key, self.context.row
         digest = None if entry.content_digest is None else bytes.fromhex(entry.content_digest)
         cls = type(obj)
         raw = bytes.fromhex(entry.object_id.replace("-", ""))
         category = obj.__dict__.get("category")
-        row = (key, *context, raw, cls.__name__, self.now, activity, digest, category)
+        row = (key, *context, raw, cls.__name__, self.now, activity, digest, category, work)
         self._of(tables.product).append(row)
         for form in self._forms.get(cls) or self._form(cls):
             form.fill(obj, (key, *context))

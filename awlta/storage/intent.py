@@ -109,6 +109,7 @@ def begin(
     now = _now()
     token = _token()
     with session.database.write() as connection:
+        session.database.serialise(connection, f"intent {work}")
         row = _pending(connection, session, work)
         if row is not None:
             over = State(row.state) in (State.FAILED, State.EXPIRED)
@@ -137,9 +138,7 @@ def begin(
         connection.execute(
             insert(i).values(
                 object_id=UUID(object_id).bytes,
-                **dict(
-                    zip(("home", "owner", "project", "level"), session.context.row, strict=True)
-                ),
+                **session.context.columns(),
                 kind=kind,
                 work=bytes.fromhex(work),
                 class_name=class_name,
@@ -199,7 +198,8 @@ def move(
         return
     i = tables.intent
     raw = UUID(lease.object_id).bytes
-    row = connection.execute(select(i.c.state, i.c.lease).where(i.c.object_id == raw)).first()
+    held = select(i.c.state, i.c.lease).where(i.c.object_id == raw).with_for_update()
+    row = connection.execute(held).first()
     if row is None:
         raise Fault(f"The intent of {lease.object_id} is gone", do="Run 'awlta doctor'")
     if row.lease != lease.token:

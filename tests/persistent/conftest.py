@@ -68,13 +68,24 @@ class Population:
         return [o for o in (*self.sensors, *self.dishes, *self.layouts) if isinstance(o, cls)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Tests of persistence run on both databases."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def population(
-    tmp_path_factory: pytest.TempPathFactory, empty_database: Path
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Path, request: pytest.FixtureRequest
 ) -> Iterator[Population]:
-    path = tmp_path_factory.mktemp("population") / "awlta.db"
-    shutil.copy(empty_database, path)
-    session = Session(f"sqlite:///{path}", "ada", "CRAB")
+    if request.param == "postgresql":
+        cluster = request.getfixturevalue("cluster")
+        url = cluster.url(cluster.new_database())
+    else:
+        path = tmp_path_factory.mktemp("population") / "awlta.db"
+        shutil.copy(empty_database, path)
+        url = f"sqlite:///{path}"
+    session = Session(url, "ada", "CRAB")
     with session.use():
         yield Population(session)
     session.close()
