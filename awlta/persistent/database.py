@@ -12,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from ..errors import ConfigError, Fault, Unreachable
 from . import tables
@@ -48,7 +49,8 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed)
+        # transactions are begun and ended by Database.write, connections kept by threads
+        engine = create_engine(parsed, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise ConfigError(
             f"The database URL {url!r} cannot be used: {error}",
@@ -57,7 +59,6 @@ def open_engine(url: str) -> Engine:
     event.listen(engine, "do_connect", _connect_unwatched)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -77,17 +78,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if options.get("awlta_read"):
-        return
-    level = "FULL" if options.get("awlta_durable", True) else "NORMAL"
-    if connection.info.get("synchronous", "FULL") != level:
-        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
-        connection.info["synchronous"] = level
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
 class Database:
     """One database: reading statements, writing units of work, keys and class tables."""
 
@@ -95,11 +85,14 @@ class Database:
         self.url = url
         self.engine = open_engine(url)
         self.dialect = self.engine.dialect.name
+        self._driver: Any = self.engine.dialect.dbapi
         self._ready: set[Table] = set()
-        self._inserts: dict[str, tuple[tuple[str, ...], str]] = {}
+        self._inserts: dict[Table, str] = {}
         self._secured: dict[str, bool] = {}
         self._lock = threading.Lock()
         self._thread = threading.local()
+        self._keeping = threading.Lock()
+        self._kept: list[tuple[threading.Thread, Connection]] = []
 
     def check(self) -> None:
         """Raise ConfigError unless the database is there and of this version."""
@@ -119,19 +112,34 @@ class Database:
                 do="Run 'awlta init' with the newer of the two awlta versions: it migrates",
             )
 
+    def _keep(self, purpose: str) -> Connection:
+        """Return this thread's connection for reading, or for writing; opened on first use."""
+        kept: Connection | None = getattr(self._thread, purpose, None)
+        if kept is None or kept.closed:
+            kept = self.engine.connect()
+            setattr(self._thread, purpose, kept)
+            with self._keeping:
+                over = [k for k in self._kept if not k[0].is_alive()]
+                self._kept = [k for k in self._kept if k not in over]
+                self._kept.append((threading.current_thread(), kept))
+            for _, connection in over:
+                connection.close()
+        return kept
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Give a connection for statements that only read."""
+        connection = None
         try:
-            with self.engine.connect().execution_options(
-                awlta_read=True, isolation_level="AUTOCOMMIT"
-            ) as connection:
-                yield connection
-        except OperationalError as error:
-            raise self._unreachable(error) from error
-        except DBAPIError as error:
+            connection = self._keep("reading")
+            yield connection
+        except (DBAPIError, self._driver.Error) as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, OperationalError | self._driver.OperationalError):
+                raise self._unreachable(error) from error
             raise Fault(
-                f"The database {self.url} cannot be asked: {error.orig}",
+                f"The database {self.url} cannot be asked: {_words(error)}",
                 do="Is it a database of awlta, and whole?",
             ) from error
 
@@ -150,25 +158,39 @@ class Database:
                 do="Add to the unit that is open",
             )
         self._thread.is_writing, kept = True, False
+        connection = None
         try:
-            with self.engine.connect() as connection:
-                if not durable:
-                    connection = connection.execution_options(awlta_durable=False)
-                with connection.begin():
-                    yield connection
+            connection = self._keep("writing")
+            self._begin(connection, durable)
+            yield connection
+            connection.exec_driver_sql("COMMIT")
             kept = True
-        except OperationalError as error:
-            raise self._unreachable(error) from error
-        except DBAPIError as error:
-            raise Fault(f"The database refused a change: {error.orig}", do="Report this") from error
+        except (DBAPIError, self._driver.Error) as error:
+            if isinstance(error, OperationalError | self._driver.OperationalError):
+                raise self._unreachable(error) from error
+            raise Fault(
+                f"The database refused a change: {_words(error)}", do="Report this"
+            ) from error
         finally:
             self._thread.is_writing = False
             if not kept:  # tables made in this unit are gone with it
                 self._ready.clear()
+                if connection is not None:
+                    connection.close()  # which takes back what was begun
 
-    def _unreachable(self, error: DBAPIError) -> Unreachable:
+    def _begin(self, connection: Connection, durable: bool) -> None:
+        if self.dialect != "sqlite":
+            connection.exec_driver_sql("BEGIN")
+            return
+        level = "FULL" if durable else "NORMAL"
+        if connection.info.get("synchronous", "FULL") != level:
+            connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+            connection.info["synchronous"] = level
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(
-            f"The database {self.url} does not answer: {error.orig}",
+            f"The database {self.url} does not answer: {_words(error)}",
             do="Is it there, is the disk full, may this user write it?",
         )
 
@@ -200,18 +222,19 @@ class Database:
         if self.dialect == "postgresql" and len(rows) >= _COPY_FROM:
             self._copy(connection, table, rows)
         else:
-            connection.exec_driver_sql(self._statement(table), list(rows))
+            driver: Any = connection.connection.driver_connection
+            with closing(driver.cursor()) as cursor:
+                cursor.executemany(self._statement(table), rows)
 
     def _statement(self, table: Table) -> str:
         """Return the INSERT of a table."""
-        names = tuple(c.name for c in table.columns)
-        have = self._inserts.get(table.name)
-        if have is None or have[0] != names:
+        have = self._inserts.get(table)
+        if have is None:
             mark = "?" if self.dialect == "sqlite" else "%s"
-            marks = ", ".join([mark] * len(names))
+            marks = ", ".join([mark] * len(table.columns))
             statement = f"INSERT INTO {self._quoted(table.name)} ({self._columns(table)})"
-            have = self._inserts[table.name] = (names, f"{statement} VALUES ({marks})")
-        return have[1]
+            have = self._inserts[table] = f"{statement} VALUES ({marks})"
+        return have
 
     def _quoted(self, name: str) -> str:
         return self.engine.dialect.identifier_preparer.quote(name)
@@ -294,7 +317,16 @@ class Database:
 
     def close(self) -> None:
         """Give the connections back."""
+        with self._keeping:
+            kept, self._kept = self._kept, []
+        for _, connection in kept:
+            connection.close()
         self.engine.dispose()
+
+
+def _words(error: Exception) -> object:
+    """Return what the driver said, without the statement."""
+    return getattr(error, "orig", error)
 
 
 def create(url: str, node: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, dataclass_transform
 from uuid import UUID
 from weakref import ref
 
@@ -13,7 +13,6 @@ from .attributes import (
     MISSING,
     AnyLink,
     Attribute,
-    LinkList,
     link,
     not_set,
     persistent,
@@ -24,7 +23,7 @@ from .attributes import (
 )
 from .conditions import Both, Condition, Path
 from .declare import declare, names_at_class
-from .keys import new_object_id
+from .generate import constructor
 from .query import Query, Question, current_store
 
 Self = TypeVar("Self", bound="Persistent")
@@ -101,45 +100,40 @@ class Persistent(metaclass=PersistentType):
 
     def __init__(self, **values: Any) -> None:
         cls = type(self)
-        known = [n for n, a in cls.__attributes__.items() if a.init] + list(cls.__links__)
-        refuse_unknown(self, values, known)
-        self.__dict__["object_id"] = new_object_id()
-        for name, attribute in cls.__attributes__.items():
-            if name in values:
-                setattr(self, name, values[name])
-            elif attribute.default is not MISSING:
-                self.__dict__[name] = attribute.default
-        pending: list[AnyLink] = []
-        for name, step in cls.__links__.items():
-            default = cls.__link_defaults__.get(name, MISSING)
-            if name in values:
-                setattr(self, name, values[name])
-            elif step.many:
-                self.__dict__[name] = LinkList(self, step, [])
-            elif step.valid_at is not None:
-                pending.append(step)
-            elif step.optional or default is None:
-                self.__dict__[name] = None
-        self._require(values, pending)
-        for step in pending:
-            self.__dict__[step.name] = self._choose(step)
+        fill = cls.__dict__.get("__fill__")
+        if fill is None:
+            fill = cls.__fill__ = constructor(cls)  # type: ignore[attr-defined]
+        try:
+            if fill(self, **values):
+                return
+        except TypeError:
+            known = [n for n, a in cls.__attributes__.items() if a.init] + list(cls.__links__)
+            refuse_unknown(self, values, known)
+            raise
+        self._refuse_missing(values)
 
-    def _require(self, values: dict[str, Any], pending: list[AnyLink]) -> None:
+    def _refuse_missing(self, values: dict[str, Any]) -> NoReturn:
+        """Say which compulsory arguments were not given."""
+        cls = type(self)
         missing = [
             name
-            for name, attribute in type(self).__attributes__.items()
+            for name, attribute in cls.__attributes__.items()
             if attribute.init
             and attribute.default is MISSING
-            and name not in self.__dict__
+            and name not in values
             and attribute.source == "class"
         ]
-        later = {step.name for step in pending}
-        missing += [n for n in type(self).__links__ if n not in self.__dict__ and n not in later]
-        if missing:
-            raise BadValue(
-                f"{type(self).__name__} was made without {', '.join(missing)}",
-                expected=", ".join(f"{n}=..." for n in missing),
-            )
+        missing += [
+            name
+            for name, step in cls.__links__.items()
+            if name not in values
+            and not (step.many or step.optional or step.valid_at)
+            and cls.__link_defaults__.get(name, MISSING) is not None
+        ]
+        raise BadValue(
+            f"{cls.__name__} was made without {', '.join(missing)}",
+            expected=", ".join(f"{n}=..." for n in missing),
+        )
 
     @property
     def is_stored(self) -> bool:
@@ -225,10 +219,11 @@ class Persistent(metaclass=PersistentType):
     def linked(self, *, inputs_only: bool = False) -> list[tuple[str, int, Persistent]]:
         """Return (role, position, object) of every link, in order of declaration."""
         found: list[tuple[str, int, Persistent]] = []
+        held = {} if watches else self.__dict__
         for name, step in type(self).__links__.items():
             if inputs_only and not step.is_input:
                 continue
-            value = getattr(self, name)
+            value = held[name] if name in held else getattr(self, name)
             if step.many:
                 found += [(name, position, obj) for position, obj in enumerate(value)]
             elif value is not None:

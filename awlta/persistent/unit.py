@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, select
 
 from ..digest import digest_text
-from . import tables
+from . import generate, tables
 from .codecs import microseconds_to_time, time_to_microseconds
 from .context import Context
 from .database import Database
@@ -51,18 +51,18 @@ class Form(NamedTuple):
     """How an object of one class becomes a row of one table."""
 
     rows: list[tuple[Any, ...]]
-    columns: list[tuple[str, Callable[[Any], Any], bool]]
+    take: Callable[[dict[str, Any]], tuple[Any, ...]]
+    names: list[str]
 
     def fill(self, obj: Persistent, head: tuple[Any, ...]) -> None:
         """Add the row of an object: key and context, then its values as columns hold them."""
-        held = obj.__dict__
-        row = []
-        for name, encode, nullable in self.columns:
-            value = held.get(name)
-            if value is None and not nullable:
-                value = getattr(obj, name)  # says that it is missing
-            row.append(None if value is None else encode(value))
-        self.rows.append((*head, *row))
+        try:
+            values = self.take(obj.__dict__)
+        except KeyError:
+            for name in self.names:
+                getattr(obj, name)  # says what is missing
+            raise
+        self.rows.append(head + values)
 
 
 def shared_names(obj: Persistent, context: Context, level: int) -> list[bytes]:
@@ -134,15 +134,19 @@ class Unit:
         work : bytes, optional
             First half of the digest of what the object asks for, by which it is found again.
         """
-        if obj.is_stored:
-            key: int = obj.__dict__["_key"]
+        held = obj.__dict__
+        if "_store" in held:
+            key: int = held["_key"]
             return key
-        own_id = obj.object_id
+        own_id: str = held["object_id"]
         if own_id in self._entries:
             return self._entries[own_id].key
         links = obj.linked()
         for _, _, target in links:
-            if not target.is_stored and target.object_id not in self._entries:
+            if (
+                "_store" not in target.__dict__
+                and target.__dict__["object_id"] not in self._entries
+            ):
                 target._admit()
                 self.add(target)
         if not type(obj).__shared__:
@@ -199,19 +203,16 @@ class Unit:
         if links:
             edges, steps = self._of(tables.dep), cls.__links__
             for role, position, target in links:
-                is_input = steps[role].is_input
-                edges.append((key, role, position, self.add(target), is_input, *context))
+                there = target.__dict__.get("_key") or self._entries[target.object_id].key
+                edges.append((key, role, position, there, steps[role].is_input, *context))
 
     def _form(self, cls: type[Any]) -> list[Form]:
         """Return the forms of a class, one a table; the tables are made if need be."""
         self.database.ensure(cls, self.connection)
-        forms = [
-            Form(
-                self._of(table),
-                [(a.name, a.codec.encode, a.nullable) for a in tables.own_attributes(part)],
-            )
-            for part, table in tables.class_tables(cls)
-        ]
+        forms = []
+        for part, table in tables.class_tables(cls):
+            names = [a.name for a in tables.own_attributes(part) if not a.nullable]
+            forms.append(Form(self._of(table), generate.row(part), names))
         self._forms[cls] = forms
         return forms
 
