@@ -165,10 +165,15 @@ def _known(values: dict[str, Any], file: Path) -> dict[str, Any]:
     return dict(values)
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a user or a project may have a name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check(profile: Profile) -> Profile:
     """Return the profile if its names and numbers are allowed, else raise ConfigError."""
     for what, name in (("user", profile.user), ("project", profile.project)):
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ConfigError(
                 f"The {what} name {name!r}",
                 expected="a letter, then up to 63 letters, digits or any of _ . @ + -",

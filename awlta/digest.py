@@ -78,9 +78,6 @@ def digest_text(*parts: str) -> str:
 
     The lengths keep ``("ab", "c")`` apart from ``("a", "bc")``.
     """
-    sha256 = hashlib.sha256()
-    for part in parts:
-        raw = part.encode()
-        sha256.update(len(raw).to_bytes(8, "big"))
-        sha256.update(raw)
-    return sha256.hexdigest()
+    raw = [part.encode() for part in parts]
+    whole = b"".join([piece for text in raw for piece in (len(text).to_bytes(8, "big"), text)])
+    return hashlib.sha256(whole).hexdigest()

@@ -22,6 +22,7 @@
         ├── Unreachable           a service does not answer
         ├── StorageFault          a dataserver or disk failed
         ├── LeaseLost             another attempt has taken over the work
+        ├── Conflict              another unit of work was there first, this one is to be done again
         └── JobFailed             a job ended without its product
 """
 
@@ -217,6 +218,12 @@ class LeaseLost(Fault):
     """Another attempt has taken over the work."""
 
     code = "lease_lost"
+
+
+class Conflict(Fault):
+    """Two units of work met in the database, and this one was taken back whole."""
+
+    code = "conflict"
 
 
 class JobFailed(Fault):

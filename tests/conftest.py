@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from observatory import NewObservatory, Observatory
 from postgres import Cluster
 
 from awlta.config import Profile
@@ -73,7 +75,8 @@ def new_database(
             cluster = request.getfixturevalue("cluster")
             made.append(cluster.new_database())
             return str(cluster.url(made[-1]))
-        path = tmp_path / f"awlta-{len(list(tmp_path.glob('awlta-*.db')))}.db"
+        number = len(list(tmp_path.glob("awlta*.db")))
+        path = tmp_path / ("awlta.db" if number == 0 else f"awlta-{number}.db")
         shutil.copy(empty_database, path)
         return f"sqlite:///{path}"
 
@@ -118,6 +121,30 @@ def session(new_session: Callable[..., Session]) -> Iterator[Session]:
         yield session
 
 
+class _Statements(logging.Handler):
+    """Keeps the statements that ask or change something."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.sent: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if not text.startswith(("PRAGMA", "BEGIN", "COMMIT")):
+            self.sent.append(text)
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """The statements that were sent to the database since the list was last cleared."""
+    logger, handler = logging.getLogger("awlta.sql"), _Statements()
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler.sent
+    logger.setLevel(logging.NOTSET)
+    logger.removeHandler(handler)
+
+
 @pytest.fixture(scope="session")
 def shared_dataserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Profile]:
     """The profile of one running dataserver, which every workspace of the tests uses."""
@@ -153,3 +180,24 @@ def workspace(new_workspace: Callable[..., Workspace]) -> Iterator[Workspace]:
     workspace = new_workspace()
     with workspace.use():
         yield workspace
+
+
+@pytest.fixture
+def new_observatory(
+    new_database: Callable[[], str], tmp_path: Path, shared_dataserver: Profile
+) -> Iterator[NewObservatory]:
+    """Make databases with a list of people; each person logs in as themselves."""
+    with ExitStack() as made:
+
+        def make() -> Observatory:
+            observatory = Observatory(new_database(), tmp_path, shared_dataserver)
+            made.callback(observatory.close)
+            return observatory
+
+        yield make
+
+
+@pytest.fixture
+def observatory(new_observatory: NewObservatory) -> Observatory:
+    """A database with a list of people."""
+    return new_observatory()

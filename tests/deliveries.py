@@ -65,7 +65,7 @@ def deliver(
         event_kind=kind,
         calibration_state=state,
         pointing=Pointing(70.0, 180.0, 83.0, 22.0),
-        facts={"origin": "test"},
+        facts={"origin": "test", "site": "CTAO-North"},
     )
     ids, times = np.arange(n_events), 0.5 * np.arange(n_events)
     path = folder / name

@@ -26,6 +26,7 @@ from awlta.persistent import (
     persistent,
     reference,
 )
+from awlta.persistent.codecs import TimeZone
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -81,6 +82,32 @@ class Layout(Persistent):
     number: Attribute[int] = persistent("number of the layout", default=1)
     dishes: Links[Dish] = link("dishes of the layout", default=())
     centre: OptionalLink[Dish] = link("the dish in the middle", default=None)
+
+
+class Summit(Persistent):
+    """A place to look from."""
+
+    zone: Attribute[TimeZone] = persistent("time zone")
+
+
+class Look(Persistent):
+    """A look at the sky: where to, when, where from."""
+
+    run: Attribute[int] = persistent("number of the look", default=1, index=True)
+    ra: Attribute[float | None] = persistent("right ascension", unit="deg", sky="ra")
+    dec: Attribute[float | None] = persistent("declination", unit="deg", sky="dec")
+    start: Attribute[datetime | None] = persistent(
+        "when it began", default=None, night="summit.zone", index=True
+    )
+    summit: OptionalLink[Summit] = link("where it was looked from", default=None)
+
+
+class Survey(Persistent):
+    """Looks that belong together; it is where and when they are."""
+
+    number: Attribute[int] = persistent("number of the survey", default=1)
+    first: OptionalLink[Look] = link("the first look", default=None)
+    looks: Links[Look] = link("all looks", default=(), locates=True)
 
 
 class Node(Persistent):

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import not_, select
 
 from ..errors import AwltaError
 from ..lineage import Workspace
-from ..persistent import registry, tables
+from ..lineage.purging import purges_begun
+from ..lineage.refill import without_work, write_work
+from ..persistent import tables
+from ..persistent.differences import Cure
+from ..persistent.evolution import compare
+from ..persistent.tombstones import PURGED
 from ..storage.intent import OPEN, IntentRow, expire, intents
 from .tickets import expire_ticket
 
@@ -41,7 +46,7 @@ class Finding:
 
 def examine(workspace: Workspace) -> list[Finding]:
     """Return everything that is not as it should be."""
-    found = [*_tables(workspace)]
+    found = [*_tables(workspace), *_unfound(workspace)]
     # Names before intents before rows: what is stored meanwhile is then seen as open, or has a row.
     try:
         stored, parts = dict(workspace.client().names()), workspace.client().parts()
@@ -50,27 +55,41 @@ def examine(workspace: Workspace) -> list[Finding]:
         return [*found, *_work(workspace, intents(workspace, *OPEN))]
     open_work = intents(workspace, *OPEN)
     found += [*_work(workspace, open_work), *_files(workspace, stored, open_work)]
+    found += _purges(workspace)
     return [*found, *_parts(workspace, parts, open_work)]
 
 
 def _tables(workspace: Workspace) -> Iterator[Finding]:
-    """Compare the tables of classes with the classes."""
+    """Compare the tables of classes with the classes.
+
+    A table may wait for its first use, and a column or link that a class lost is no fault.
+    """
     with workspace.database.read() as connection:
-        have = inspect(connection)
-        names = set(have.get_table_names())
-        for cls in registry.values():
-            for _, table in tables.class_tables(cls):
-                if table.name not in names:
-                    continue
-                columns = {c["name"] for c in have.get_columns(table.name)}
-                wanted = {c.name for c in table.columns}
-                if columns != wanted:
-                    different = ", ".join(sorted(columns ^ wanted))
-                    yield Finding(
-                        "table",
-                        f"{table.name} and class {cls.__name__} differ in {different}",
-                        "Migrate the table, or give the class another name",
-                    )
+        for difference in compare(connection):
+            waits = difference.kind == "table" and not difference.n_rows
+            if waits or (difference.cure is Cure.NOBODY and difference.kind != "class"):
+                continue
+            said = "; ".join(p for p in (difference.found, difference.declared) if p)
+            remedy = difference.do
+            if difference.cure is Cure.MIGRATE:
+                remedy = "'awlta migrate' mends it, 'awlta migrate --dry-run' shows how"
+            yield Finding("table", said, remedy)
+
+
+def _unfound(workspace: Workspace) -> Iterator[Finding]:
+    """Find products of which no digest says what they were asked for."""
+    number = without_work(workspace)
+    if number:
+        yield Finding(
+            "row",
+            f"{number} product(s) cannot be found by what they were made from",
+            "Write down what they ask for, as newer ones have it",
+            lambda: _write(workspace),
+        )
+
+
+def _write(workspace: Workspace) -> None:
+    write_work(workspace)
 
 
 def _work(workspace: Workspace, open_work: list[IntentRow]) -> Iterator[Finding]:
@@ -95,9 +114,12 @@ def _files(
     workspace: Workspace, stored: dict[str, Any], open_work: list[IntentRow]
 ) -> Iterator[Finding]:
     """Compare the names that the dataserver holds with the rows of files."""
-    f = tables.file
+    f, s = tables.file, tables.standing
+    purged = select(s.c.id).where(s.c.product == f.c.product, s.c.kind == PURGED)
+    statement = select(f.c.name, f.c.size, f.c.sha256).where(not_(purged.exists()))
     with workspace.database.read() as connection:
-        rows = connection.execute(select(f.c.name, f.c.size, f.c.sha256)).all()
+        rows = connection.execute(statement).all()
+        gone = set(connection.execute(select(f.c.name).where(purged.exists())).scalars())
     known = {r.name: (r.size, bytes(r.sha256).hex()) for r in rows}
     for name, expected in known.items():
         held = stored.get(name)
@@ -106,12 +128,22 @@ def _files(
         elif (held.size, held.sha256) != expected:
             yield Finding("row", f"{name} is not what its row says", "Bring it from another copy")
     expected_soon = {name for row in open_work for name in row.names}
-    for name in sorted(set(stored) - set(known) - expected_soon):
+    for name in sorted(set(stored) - set(known) - expected_soon - gone):
         yield Finding(
             "file",
             f"{name} has no row",
             "--clean sets it aside in the dataserver's quarantine",
             partial(_set_aside, workspace, name),
+        )
+
+
+def _purges(workspace: Workspace) -> Iterator[Finding]:
+    """Find deleted products whose bytes are being removed, by nobody any more."""
+    for name, object_id in purges_begun(workspace):
+        yield Finding(
+            "work",
+            f"The purge of {name} {object_id} began and did not end",
+            "Run 'awlta purge' again",
         )
 
 

@@ -163,6 +163,7 @@ def _archived(workspace: Workspace, measured: Digests) -> Any:
         select(p.c.id, p.c.class_name)
         .select_from(f.join(p, p.c.id == f.c.product))
         .where(f.c.sha256 == raw, f.c.size == measured.size, workspace.context.scope(p))
+        .where(workspace.context.living(p))
     )
     with workspace.database.read() as connection:
         found = connection.execute(statement).all()

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadValue, NotFound, QueryError
+from ..errors import BadValue, QueryError
 from ..lineage import DataProduct, opened
-from ..lineage.overview import find
+from ..lineage.overview import find, named
 from ..persistent import Condition, find_class, registry
 from ..persistent.conditions import Column, resolve
+from ..persistent.nights import night, time_of
 from .output import console, natural_width, plain, print_json, say, table, words
 
 _CONDITION = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(==|=|!=|<=|>=|<|>)\s*(.*)", re.DOTALL)
@@ -23,26 +24,70 @@ def query(call: Namespace) -> int:
     """List objects of a class for which all conditions hold."""
     with opened():
         cls = find_class(call.cls)
-        conditions = [parse_condition(cls, text) for text in call.conditions]
-        found: Any = cls.select(*conditions)
+        found: Any = cls.select(*_conditions(cls, call))
         if call.order:
             found = found.order_by(call.order)
         if call.explain:
             text = found.explain()
             print_json({"explain": text}) if call.json else say(text)
             return 0
+        if call.count:
+            return _tell_counts(call, found)
+        nights = [] if call.night is None else _nights(cls, call.night, found)
         number = len(found)
         paths = call.columns.split(",") if call.columns else _default_columns(cls)
         rows = found.limit(call.limit).values(*paths)
     if call.json:
         print_json([dict(zip(paths, map(plain, row), strict=True)) for row in rows])
         return 0
+    if nights:
+        say("\n".join(nights))
     title = f"{number} {call.cls}" + (f", first {len(rows)}" if len(rows) < number else "")
     if not rows:
         say(title)
     else:
         table(title, *(_fitting(paths, rows) if call.columns is None else (paths, rows)))
     return 0
+
+
+def _conditions(cls: Any, call: Namespace) -> list[Condition]:
+    """Return every condition of a call."""
+    found = [parse_condition(cls, text) for text in call.conditions]
+    if call.within is not None:
+        parts = call.within.split(",")
+        try:
+            ra, dec, radius = map(float, parts)
+        except ValueError:
+            raise QueryError(
+                f"--within {call.within}",
+                expected="RA,DEC,RADIUS in degrees, such as 83.63,22.01,2",
+            ) from None
+        found.append(cls.within(ra, dec, radius))
+    if call.night is not None:
+        found.append(cls.on_night(call.night))
+    return found
+
+
+def _tell_counts(call: Namespace, found: Any) -> int:
+    """Show how many objects there are of each value."""
+    paths = call.count.split(",")
+    counts = found.counts(*paths)
+    rows = [(*(v if len(paths) > 1 else (v,)), n) for v, n in counts.items()]
+    columns = [*paths, "objects"]
+    if call.json:
+        print_json([dict(zip(columns, map(plain, row), strict=True)) for row in rows])
+    else:
+        table(f"{sum(counts.values())} {call.cls}", columns, rows)
+    return 0
+
+
+def _nights(cls: Any, day: str, found: Any) -> list[str]:
+    """Return the night of a date at every site of what was found, local and UTC."""
+    steps, _, zone_steps, zone = time_of(cls)
+    if any(step.many for step in steps):
+        return []
+    path = ".".join([*(step.name for step in (*steps, *zone_steps)), zone.name])
+    return [str(night(day, name)) for name in found.counts(path)]
 
 
 def _default_columns(cls: Any) -> list[str]:
@@ -194,22 +239,10 @@ def _show_class(call: Namespace) -> int:
     return 0
 
 
-def _product(workspace: Any, what: str) -> Any:
-    """Return an object by its id or the end of it, or the newest of a class."""
-    if what not in registry:
-        return find(workspace, what.lower())
-    newest = registry[what].select_all().max("creation_date")
-    if newest is None:
-        raise NotFound(
-            f"There is no {what} yet", do="'awlta ingest' and 'awlta make' bring what there is"
-        )
-    return newest
-
-
 def lineage(call: Namespace) -> int:
     """Show what an object was made from."""
     with opened() as workspace:
-        obj = _product(workspace, call.what)
+        obj = named(workspace, call.what)
         if not isinstance(obj, DataProduct):
             raise BadValue(f"{obj!r} is no data product", expected="an object with a lineage")
         if call.why:
@@ -233,9 +266,9 @@ def lineage(call: Namespace) -> int:
             return 0
         graph = obj.lineage()
         if call.svg is not None:
-            _write(call.svg, graph.to_svg())
+            write_file(call.svg, graph.to_svg())
         if call.prov is not None:
-            _write(call.prov, graph.to_prov())
+            write_file(call.prov, graph.to_prov())
         if call.json:
             print_json(graph.to_json())
         else:
@@ -243,7 +276,8 @@ def lineage(call: Namespace) -> int:
     return 0
 
 
-def _write(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> None:
+    """Write a text to the file that was asked for; raise BadValue where that cannot be."""
     try:
         path.write_text(text)
     except OSError as error:
@@ -256,7 +290,7 @@ def _write(path: Path, text: str) -> None:
 def retrieve(call: Namespace) -> int:
     """Bring a file of a product here, verified."""
     with opened() as workspace:
-        obj = _product(workspace, call.what)
+        obj = named(workspace, call.what)
         if not isinstance(obj, DataProduct):
             raise BadValue(f"{obj!r} owns no files", expected="a data product")
         path = obj.retrieve(call.to, role=call.role)

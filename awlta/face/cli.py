@@ -9,6 +9,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 from ..errors import AwltaError, BadValue, StorageFault, UserError
 from .arguments import VERBS, parser
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["AWLTA_HOME"] = str(call.home)
     try:
         module = import_module(f".{VERBS[call.verb][1]}", __package__)
-        code: int = getattr(module, call.verb)(call)
+        # the function of a verb that Python keeps for itself has an underscore at its end
+        name = call.verb + "_" * iskeyword(call.verb)
+        code: int = getattr(module, name)(call)
         return code
     except AwltaError as error:
         _tell(error, as_json)

@@ -14,9 +14,29 @@ from typing import Any
 
 from .. import __version__, config
 from ..config import PRIVILEGES
-from ..errors import AwltaError, NotFound, Refused, UserError
-from ..lineage import DataProduct, Parameters, Selection, chain, connect, recipe
+from ..errors import AwltaError, NotFound, UserError
+from ..lineage import (
+    Calibration,
+    Case,
+    DataProduct,
+    Parameters,
+    Pars,
+    Plan,
+    QCFlag,
+    Selection,
+    as_of,
+    because,
+    chain,
+    connect,
+    find_conflicts,
+    freeze,
+    pinned,
+    read_timeline,
+    recipe,
+    why_chosen,
+)
 from ..lineage.overview import find
+from ..lineage.verdicts import asker
 from ..lineage.workspace import Workspace
 from ..persistent import (
     Attribute,
@@ -31,6 +51,8 @@ from ..persistent import (
 )
 from ..processing import Dpu
 from ..processing.jobs import printable
+from .context import ContextFace
+from .judge import ask_and_mark
 
 USAGE = """usage: awe [-h] [--version] [-c CODE | SCRIPT [ARGUMENT ...]]
 
@@ -42,60 +64,28 @@ The prompt of awlta: every data product is a Python object that knows its origin
 
 _AUTHORS = (
     Attribute,
+    Calibration,
+    Case,
     DataProduct,
     Link,
     Links,
     OptionalLink,
     Parameters,
+    Pars,
     Persistent,
+    QCFlag,
     Selection,
+    because,
+    find_conflicts,
+    freeze,
     link,
     persistent,
+    pinned,
+    read_timeline,
     recipe,
     reference,
+    why_chosen,
 )
-
-
-class ContextFace:
-    """The context at the prompt: who works, in which project, at which level."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-
-    def get_current_project(self) -> str:
-        """Return the project with user and level."""
-        profile = self._workspace.context
-        level = f"{profile.level} ({PRIVILEGES[profile.level]})"
-        return f"project {profile.project}, user {profile.user}, privileges {level}"
-
-    def set_project(self, name: str) -> None:
-        """Work for another project from now on.
-
-        Raises
-        ------
-        Refused
-            There is no such project.
-        """
-        self._workspace.switch(project=name)
-
-    def set_privileges(self, level: int) -> None:
-        """Give new objects another level from now on: 1 (MyDB) or 2 (project).
-
-        Raises
-        ------
-        Refused
-            The level is not for new objects.
-        """
-        if level not in (1, 2):
-            raise Refused(
-                f"New objects cannot be made at level {level}",
-                expected="1 (MyDB) or 2 (project)",
-                do="Make them at 2; whoever manages the project publishes them",
-            )
-        self._workspace.switch(level=level)
-
-    def __repr__(self) -> str:
-        return self.get_current_project()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -155,10 +145,16 @@ def names(workspace: Workspace, dpu: Dpu) -> dict[str, Any]:
         """Bring the products of a class up to date here, inputs first."""
         return chain.bring_up_to_date(cls, Selection(**values), chain.make_here)
 
+    def plan(cls: type[DataProduct], **values: Any) -> Plan:
+        """Tell what ``make`` would make of a class and its inputs, and why."""
+        return chain.foresee(cls, Selection(**values))
+
     found: dict[str, Any] = {thing.__name__: thing for thing in _AUTHORS}
     found |= {name: cls for name, cls in registry.items() if not name.startswith("_")}
-    found |= {"get": get, "make": make, "workspace": workspace, "dpu": dpu}
+    found |= {"get": get, "make": make, "plan": plan, "as_of": as_of}
+    found |= {"workspace": workspace, "dpu": dpu}
     found["context"] = ContextFace(workspace)
+    found["judge"] = workspace.judge
     return found
 
 
@@ -208,6 +204,7 @@ def _start_ipython(reach: dict[str, Any], greeting: str) -> None:
     make_shell: Any = InteractiveShellEmbed
     shell: Any = make_shell(config=settings, banner1=greeting + "\n", user_ns=reach)
     shell.set_custom_exc((AwltaError,), _tell)
+    asker.set(ask_and_mark)
     shell()
 
 

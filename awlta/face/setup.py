@@ -16,6 +16,7 @@ from ..errors import ConfigError
 from ..lineage import opened
 from ..lineage.overview import class_counts, open_work
 from ..persistent.database import create
+from ..persistent.entry import prepare
 from ..services import Child, find_service
 from .output import print_json, say, table
 
@@ -38,8 +39,8 @@ def init(call: Namespace) -> int:
     home.mkdir(parents=True, exist_ok=True)
     create(profile.database_url, profile.node)
     profile.save()
-    with opened(profile):
-        pass
+    with opened(profile) as workspace:
+        prepare(workspace.database)
     answer = {"home": str(home), "new": is_new, **_described(profile)}
     if call.json:
         print_json(answer)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from ..archive import ingest as ingest_file
 from ..archive import read_document
 from ..errors import AwltaError, BadInput, BadValue, UserError
-from ..lineage import Selection, chain, opened
+from ..lineage import DataProduct, Plan, Selection, as_of, chain, opened
+from ..lineage.costs import Cost
+from ..lineage.sets import pinned_by
+from ..lineage.states import State
 from ..processing import Dpu, JobState
 from ..processing.jobs import printable
 from .output import print_json, progress, say, table
@@ -69,13 +73,13 @@ def _ingested(path: Any, state: str, product: Any, ticket: int | None) -> dict[s
 
 def make(call: Namespace) -> int:
     """Bring products of a class up to date in this process, inputs first."""
-    with opened():
+    with opened(), pinned_by(call.pinned):
         return _bring(call, None)
 
 
 def submit(call: Namespace) -> int:
     """Bring products of a class up to date on the DPU, level by level."""
-    with opened() as workspace:
+    with opened() as workspace, pinned_by(call.pinned):
         dpu = Dpu(workspace)
         try:
             return _bring(call, dpu)
@@ -85,13 +89,41 @@ def submit(call: Namespace) -> int:
 
 def _bring(call: Namespace, dpu: Dpu | None) -> int:
     wanted = chain.find_product(call.cls)
-    if wanted not in chain.classes(wanted):
-        raise BadValue(
-            f"Nothing says which {call.cls} there should be",
-            expected="a class with a recipe and targets()",
-            do="Ingest it ('awlta ingest FILE...'), or make it at the prompt ('awe')",
-        )
     selection = Selection(**({} if call.run is None else {"run": call.run}))
+    with nullcontext() if call.as_of is None else as_of(call.as_of):
+        if call.plan or not call.json:
+            plan = chain.foresee(wanted, selection, remake=call.remake)
+            if call.plan:
+                return _tell_plan(plan, as_json=call.json)
+            if plan.cost() != Cost():
+                say(plan.summary())
+        return _bring_now(call, wanted, selection, dpu)
+
+
+def _tell_plan(plan: Plan, *, as_json: bool) -> int:
+    """Print what would be made, and why; nothing is made."""
+    if as_json:
+        print_json(plan.to_json())
+        return 0
+    rows = [
+        (name, *(states.get(s, 0) for s in State), plan.cost(name) if _is_to_make(states) else "")
+        for name, states in plan.counts().items()
+    ]
+    heads = ("class", "up to date", "out of date", "missing", "blocked", "cost")
+    table("", heads, rows, n_prose=1)
+    say(plan.summary())
+    for line in plan.why():
+        say(f"  {line}")
+    return 0
+
+
+def _is_to_make(states: dict[State, int]) -> bool:
+    return any(state.is_to_make for state in states)
+
+
+def _bring_now(
+    call: Namespace, wanted: type[DataProduct], selection: Selection, dpu: Dpu | None
+) -> int:
     with progress() as bar:
         task = bar.add_task("look", total=None)
 
@@ -112,7 +144,7 @@ def _bring(call: Namespace, dpu: Dpu | None) -> int:
             return [job.error for job in done]
 
         maker = make_each if dpu is None else order_all
-        steps = chain.bring_up_to_date(wanted, selection, maker, on_step)
+        steps = chain.bring_up_to_date(wanted, selection, maker, on_step, remake=call.remake)
     if call.json:
         print_json([_step(s) for s in steps])
     else:

@@ -1,28 +1,17 @@
-"""The record of one run, and what it ran with: software release and environment."""
+"""The record of one run, and the environment that it ran in."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import io
-import os
 import platform
 import socket
-import sys
-import tarfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..digest import digest_text
 from ..errors import BadValue
 from ..persistent import Attribute, Persistent, new_object_id, persistent
-
-_SOURCE_ENDINGS = (".py", ".pyx", ".pxd", ".pyi", ".xsd", ".mako", ".typed", ".toml")
 
 
 @dataclass(frozen=True)
@@ -114,76 +103,16 @@ def environment_values() -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Release:
-    """The sources that this process runs: what the SoftwareRelease product stores.
-
-    Attributes
-    ----------
-    version : str
-    digest : str
-        sha256 over names and digests of all sources.
-    folders : tuple of (str, Path)
-        Root package names and where they are.
-    """
-
-    version: str
-    digest: str
-    folders: tuple[tuple[str, Path], ...]
-
-    def write_archive(self, path: Path) -> None:
-        """Write the sources as a tar file whose bytes depend on the sources alone."""
-        with open(path, "wb") as raw, tarfile.open(fileobj=raw, mode="w") as archive:
-            for name, source in _sources(self.folders):
-                content = source.read_bytes()
-                entry = tarfile.TarInfo(name)
-                entry.size = len(content)
-                entry.mode = 0o644
-                archive.addfile(entry, io.BytesIO(content))
-
-
-def _sources(folders: tuple[tuple[str, Path], ...]) -> Iterator[tuple[str, Path]]:
-    for package, folder in folders:
-        found = [
-            Path(root) / name
-            for root, _, names in os.walk(folder)
-            for name in names
-            if name.endswith(_SOURCE_ENDINGS) and "__pycache__" not in root
-        ]
-        for path in sorted(found):
-            yield f"{package}/{path.relative_to(folder)}", path
-
-
-def running_release(packages: tuple[str, ...]) -> Release:
-    """Return the release of the packages that are imported in this process.
-
-    Parameters
-    ----------
-    packages : tuple of str
-        Root packages: awlta, and those that bring recipes.
-    """
-    folders = []
-    for name in sorted(set(packages)):
-        file = getattr(sys.modules.get(name), "__file__", None)
-        if file is not None:
-            folders.append((name, Path(file).parent))
-    return _release(tuple(folders))
-
-
-@lru_cache(maxsize=8)
-def _release(folders: tuple[tuple[str, Path], ...]) -> Release:
-    parts: list[str] = []
-    for name, path in _sources(folders):
-        parts += [name, hashlib.sha256(path.read_bytes()).hexdigest()]
-    return Release(__version__, digest_text(*parts), folders)
-
-
 @lru_cache(maxsize=1)
 def instruction_set() -> str:
-    """Return the instruction set that the kernels use here."""
+    """Return the instructions that the kernels and NumPy use here."""
+    # both are heavy, and only those who make need them
+    import numpy as np
+
     from ..kernels import instruction_set as of_kernels
 
-    return str(of_kernels())
+    known = np.show_config(mode="dicts")["SIMD Extensions"]
+    return f"{of_kernels()}, numpy {[*known.get('baseline', ()), *known.get('found', ())][-1]}"
 
 
 def now() -> datetime:

@@ -142,4 +142,6 @@ def new_hdf5(path: Path) -> Any:
     # h5py is loaded by those who write HDF5
     import h5py
 
-    return h5py.File(path, "w", userblock_size=SIZE, track_order=False, libver="latest")
+    # later formats write into a group when it was made, and follow the version of the library
+    oldest_that_can = ("earliest", "v110")
+    return h5py.File(path, "w", userblock_size=SIZE, track_order=False, libver=oldest_that_can)

@@ -1,34 +1,53 @@
 """Ancestors and descendants: one recursive query, whatever the depth.
 
 The recursion joins with UNION, never UNION ALL: most graphs here are diamonds, and UNION ALL
-walks every path through them.
+walks every path through them. It does not go on behind an object outside the read scope: what is
+reached only through a hidden object is not told either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, select
+from sqlalchemy import CTE, BigInteger, BindParameter, Engine, Select, and_, bindparam, select
 
 from ..persistent import Persistent, tables
+from ..persistent.context import Context
+from ..persistent.prepared import Prepared
 from ..persistent.session import CHUNK, Session
 from ..persistent.watches import watches
 
 
-def closure(keys: Sequence[int], *, down: bool, inputs_only: bool = True) -> CTE:
-    """Return the recursive query for the keys of all ancestors or descendants."""
+def closure(
+    keys: Sequence[int] | BindParameter[int],
+    *,
+    down: bool,
+    inputs_only: bool = True,
+    context: Context | None = None,
+) -> CTE:
+    """Return the recursive query for the keys of all ancestors or descendants.
+
+    With a context it walks only through objects in its read scope: an edge has the context of
+    the product that it belongs to.
+    """
     d = tables.dep
     here, there = (d.c.target, d.c.product) if down else (d.c.product, d.c.target)
-    first = select(there.label("id")).where(here.in_(list(keys)))
+    begins = here == keys if isinstance(keys, BindParameter) else here.in_(list(keys))
+    first = select(there.label("id")).where(begins)
     if inputs_only:
         first = first.where(d.c.is_input)
+    if context is not None:
+        first = first.where(context.scope(d))
     found = first.cte("closure", recursive=True)
     step = tables.dep.alias()
     a, b = (step.c.target, step.c.product) if down else (step.c.product, step.c.target)
     following = select(b).join(found, a == found.c.id)
     if inputs_only:
         following = following.where(step.c.is_input)
+    if context is not None:
+        following = following.where(context.scope(step))
     return found.union(following)
 
 
@@ -36,16 +55,51 @@ def related(session: Session, keys: Sequence[int], *, down: bool) -> list[tuple[
     """Return (key, class name) of ancestors or descendants in the read scope, oldest first."""
     if watches:
         watches[-1].query(Persistent)
-    found = closure(keys, down=down)
+    with session.database.read() as connection:
+        rows: Sequence[Any]
+        if len(keys) != 1:
+            rows = connection.execute(_related(session.context, closure(keys, down=down))).all()
+        else:
+            prepared = _prepared(session.database.engine, session.context, down)
+            rows = prepared.rows(connection, start=keys[0])
+        if not all(seen for _, _, seen in rows):  # rare, and then it is walked with more care
+            found = closure(keys, down=down, context=session.context)
+            rows = connection.execute(_related(session.context, found)).all()
+    return [(key, name) for key, name, seen in rows if seen]
+
+
+def _related(context: Context, found: CTE) -> Select[Any]:
+    """Return the statement for key, class name and whether it is in the read scope."""
     p = tables.product
-    statement = (
-        select(p.c.id, p.c.class_name)
+    return (
+        select(p.c.id, p.c.class_name, context.scope(p))
         .join(found, found.c.id == p.c.id)
-        .where(session.context.scope(p))
         .order_by(p.c.creation_date, p.c.id)
     )
+
+
+def hidden_inputs(session: Session, keys: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (product, target) of every input of some products that is outside the read scope."""
+    d, p = tables.dep, tables.product
+    found: list[tuple[int, int]] = []
     with session.database.read() as connection:
-        return [(key, name) for key, name in connection.execute(statement)]
+        for start in range(0, len(keys), CHUNK):
+            statement = (
+                select(d.c.product, d.c.target)
+                .join_from(d, p, and_(p.c.id == d.c.target, session.context.scope(p)), isouter=True)
+                .where(d.c.product.in_(list(keys[start : start + CHUNK])), d.c.is_input)
+                .where(p.c.id.is_(None))
+                .distinct()
+            )
+            found += [(product, target) for product, target in connection.execute(statement)]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _prepared(engine: Engine, context: Context, down: bool) -> Prepared:
+    """Return the statement for one object, which is asked most often, ready to be run."""
+    start = bindparam("start", type_=BigInteger())
+    return Prepared(engine, _related(context, closure(start, down=down)))
 
 
 def edges(session: Session, keys: Sequence[int]) -> list[tuple[int, str, int, int]]:

@@ -1,15 +1,40 @@
-"""Up to date, and if not, why: set-wise, over a product and everything it was made from."""
+"""Up to date, and if not, why: set-wise, over products and everything that they were made from.
+
+A product is out of date if its recipe is another now, another calibration would be chosen, an
+input is judged bad or carries a blocking flag, or an input is out of date. For many products it
+is asked first whether there is any cause at all, which is a few seeks into indexes; only then
+where it leads to. For few products their ancestors are asked.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from ..persistent import tables
+from sqlalchemy import select
+
+from ..persistent import Persistent, Query, registry, tables
 from ..persistent.session import Session
-from .closure import related, rows_of
+from ..persistent.watches import watches
+from .causes import (
+    Cause,
+    bad,
+    changed_recipes,
+    changed_recipes_of,
+    has_rules,
+    reachable,
+    superseded,
+)
+from .keyset import Wanted, downwards, inputs_of, listed, selected, upwards
 from .product import DataProduct
-from .selection import covering, usable
+
+FEW = 200
+"""So many products are asked by way of their ancestors."""
+
+MOST = 5000
+"""So many causes are followed to what was made from them; more are met from the other side."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +46,7 @@ class Reason:
     product : Persistent
         Where the reason lies: the product itself or one of its ancestors.
     part : str
-        ``recipe``, ``verdict`` or the name of a link.
+        ``recipe``, ``verdict``, ``quality`` or the name of a link.
     old, new : str
         What it was made with, and what it would be made with now.
     """
@@ -34,71 +59,262 @@ class Reason:
     def __str__(self) -> str:
         return f"{self.product!r}: {self.part} was {self.old}, is now {self.new}"
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the reason as JSON holds it."""
+        where = {"class": type(self.product).__name__, "object_id": self.product.object_id}
+        return {"product": where, "part": self.part, "old": self.old, "new": self.new}
+
+
+@dataclass
+class Staleness:
+    """Which of some products are out of date, and by what.
+
+    Attributes
+    ----------
+    causes : list of Cause
+        What has changed in the products or their ancestors.
+    keys : set of int
+        Those of the products asked for that are out of date.
+    reached : set of int
+        These, and everything else that was found to be out of date on the way.
+    """
+
+    causes: list[Cause] = field(default_factory=list)
+    keys: set[int] = field(default_factory=set)
+    reached: set[int] = field(default_factory=set)
+
+    @property
+    def bad(self) -> set[int]:
+        """Products that are judged bad or flagged."""
+        return {c.product for c in self.causes if c.only_users}
+
+    def told(self, session: Session, keys: Collection[int]) -> dict[int, list[Cause]]:
+        """Return the nearest causes of some products: in themselves, and in their inputs.
+
+        An input that is out of date itself is one cause, whatever makes it so.
+        """
+        found: dict[int, list[Cause]] = {key: [] for key in keys}
+        of_users: dict[int, list[Cause]] = {}
+        for cause in self.causes:
+            if cause.only_users:
+                of_users.setdefault(cause.product, []).append(cause)
+            elif cause.product in found:
+                found[cause.product].append(cause)
+        for key, role, _, target in inputs_of(session, list(keys)):
+            told = of_users.get(target, [])
+            if target in self.reached and all(c.part != role for c in found[key]):
+                told = [*told, Cause(key, role, "", "", target)]
+            found[key] += told
+        return {key: list(dict.fromkeys(causes)) for key, causes in found.items()}
+
+
+def stale(session: Session, wanted: Wanted) -> dict[int, list[Cause]]:
+    """Return those of some products that are out of date, each with its nearest causes.
+
+    Parameters
+    ----------
+    session : Session
+    wanted : sequence of int, Query, or SQL with a column ``id``
+        Committed products. Where nothing has changed, no row of them is read.
+    """
+    found = staleness(session, wanted)
+    return found.told(session, found.keys) if found.keys else {}
+
+
+class Changes:
+    """What has changed in the whole database, asked once for any number of look-ups.
+
+    Parameters
+    ----------
+    session : Session
+    classes : iterable of type
+        Classes of the products that will be asked for.
+    """
+
+    def __init__(self, session: Session, classes: Iterable[type[Any]]) -> None:
+        self.session = session
+        self.classes = reachable(classes)
+
+    @cached_property
+    def causes(self) -> list[Cause]:
+        """Changed recipes and bad products, at most :data:`MOST` of each."""
+        return [*changed_recipes(self.session, self.classes, MOST), *bad(self.session, most=MOST)]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are more, so that it is quicker to ask the ancestors of the wanted."""
+        return len(self.causes) >= MOST
+
+    def of(self, names: Mapping[int, str]) -> dict[int, list[Cause]]:
+        """Return what has changed in some products themselves, or what is bad in them.
+
+        Parameters
+        ----------
+        names : mapping
+            Class name of each product by its key.
+        """
+        keys = sorted(names)
+        if self.is_cut:
+            causes = [*changed_recipes_of(self.session, keys), *bad(self.session, keys)]
+        else:
+            causes = [cause for cause in self.causes if cause.product in names]
+        ruled = [key for key in keys if names[key] in self.rules]
+        if ruled:
+            causes += superseded(self.session, ruled)
+        found: dict[int, list[Cause]] = {}
+        for cause in causes:
+            found.setdefault(cause.product, []).append(cause)
+        return found
+
+    @cached_property
+    def rules(self) -> set[str]:
+        """Names of the classes that have a link which is chosen by a rule."""
+        return set(has_rules(self.classes))
+
+    @cached_property
+    def reached(self) -> set[int]:
+        """Every product that is out of date by them."""
+        return _reached(self.session, self.causes)
+
+
+def staleness(session: Session, wanted: Wanted, changes: Changes | None = None) -> Staleness:
+    """Return which of some products are out of date, and by what.
+
+    Parameters
+    ----------
+    session : Session
+    wanted : sequence of int, Query, or SQL with a column ``id``
+    changes : Changes, optional
+        What was asked before, for the classes of these products and what they link.
+    """
+    if watches:
+        watches[-1].query(Persistent)
+    if isinstance(wanted, Sequence) and not wanted:
+        return Staleness()
+    if changes is None:
+        if isinstance(wanted, Sequence) and len(wanted) <= FEW:
+            return _among_ancestors(session, wanted)
+        some = [wanted._question.cls] if isinstance(wanted, Query) else registry.values()
+        changes = Changes(session, some)
+    if not changes.causes and not changes.rules:
+        return Staleness()
+    chosen = selected(session, wanted)
+    if changes.is_cut:  # old products that were made anew: the wanted ones are the smaller side
+        with session.database.read() as connection:
+            return _among_ancestors(session, list(connection.execute(chosen).scalars()))
+    others = superseded(session, upwards(chosen)) if changes.rules else []
+    causes = [*changes.causes, *others]
+    if not causes:
+        return Staleness()
+    reached = changes.reached | _reached(session, others) if others else changes.reached
+    return Staleness(causes, _among(session, reached, wanted, chosen), reached)
+
+
+def _reached(session: Session, causes: Iterable[Cause]) -> set[int]:
+    """Return every product that is out of date by some causes, in one descent."""
+    own = {c.product for c in causes if not c.only_users}
+    others = {c.product for c in causes if c.only_users}
+    d = tables.dep
+    users = select(d.c.product).where(d.c.target.in_(listed(session, sorted(others))), d.c.is_input)
+    first = listed(session, sorted(own)).union(users).subquery()
+    found = downwards(select(first.c[0].label("id")))
+    with session.database.read() as connection:
+        return set(connection.execute(select(found.c.id)).scalars())
+
+
+def _among(session: Session, keys: set[int], wanted: Wanted, chosen: Any) -> set[int]:
+    if isinstance(wanted, Sequence):
+        return keys.intersection(wanted)
+    inner = chosen.subquery()
+    statement = select(inner.c.id).where(inner.c.id.in_(listed(session, sorted(keys))))
+    with session.database.read() as connection:
+        return set(connection.execute(statement).scalars())
+
+
+def outdated_by(session: Session, keys: Sequence[int], counts: Callable[[Cause], bool]) -> set[int]:
+    """Return which of some products are bad, or out of date by causes that count."""
+    found = staleness(session, keys)
+    causes = [cause for cause in found.causes if counts(cause)]
+    bad_ones = {cause.product for cause in causes if cause.only_users}
+    return (_reached(session, causes) | bad_ones).intersection(keys) if causes else set()
+
+
+def _among_ancestors(session: Session, keys: Sequence[int]) -> Staleness:
+    """Ask some products and all that they were made from."""
+    p, found = tables.product, upwards(listed(session, keys))
+    statement = (
+        select(p.c.id, p.c.class_name)
+        .join(found, found.c.id == p.c.id)
+        .where(session.context.scope(p))
+    )
+    with session.database.read() as connection:
+        names = {key: name for key, name in connection.execute(statement)}  # noqa: C416
+    every = list(names)
+    causes = [*changed_recipes_of(session, every), *bad(session, every)]
+    ruled = set(has_rules(registry[n] for n in set(names.values()) if n in registry))
+    chosen = [key for key, name in names.items() if name in ruled]
+    if chosen:
+        causes += superseded(session, chosen)
+    if not causes:
+        return Staleness()
+    reached = _spread(causes, inputs_of(session, every))
+    return Staleness(causes, reached.intersection(keys), reached)
+
+
+def _spread(causes: Iterable[Cause], edges: Iterable[tuple[int, str, int, int]]) -> set[int]:
+    """Return every product that is out of date by some causes, along edges that are known."""
+    users: dict[int, list[int]] = {}
+    for product, _, _, target in edges:
+        users.setdefault(target, []).append(product)
+    pending: list[int] = []
+    for cause in causes:
+        pending += users.get(cause.product, []) if cause.only_users else [cause.product]
+    found: set[int] = set()
+    while pending:
+        key = pending.pop()
+        if key not in found:
+            found.add(key)
+            pending += users.get(key, [])
+    return found
+
 
 def reasons(session: Session, product: DataProduct) -> list[Reason]:
-    """Return every reason why a committed product is not up to date, itself or its ancestors."""
+    """Return every reason why a product is not up to date, in itself or its ancestors."""
     if not product.is_stored:
         return [Reason(product, "make", "never made", "to be made")]
     key = product.__dict__["_key"]
-    pairs = [*related(session, [key], down=False), (key, type(product).__name__)]
-    objects = session.load(pairs)
-    found = [*_recipes(session, objects), *_verdicts(session, objects, key)]
-    return found + _selections(objects)
+    causes = staleness(session, [key]).causes
+    return explained(session, [c for c in causes if c.product != key or not c.only_users])
 
 
-def _recipes(session: Session, objects: list[Any]) -> list[Reason]:
-    """Compare the recipe of each product with the one its class has now: one query."""
-    a, p = tables.activity, tables.product
-    by_key = {o.__dict__["_key"]: o for o in objects if isinstance(o, DataProduct)}
-    made = rows_of(session, p, p.c.id, list(by_key))
-    activities = [r.activity for r in made if r.activity is not None]
-    records = {r.id: r for r in rows_of(session, a, a.c.id, activities)}
+def explained(session: Session, causes: Iterable[Cause]) -> list[Reason]:
+    """Return causes with their objects, which are loaded together."""
+    told = list(causes)
+    keys = {k for c in told for k in (c.product, c.old_key, c.new_key) if k is not None}
+    objects = objects_of(session, keys)
+
+    def name(key: int | None) -> str:
+        hidden = "an object outside your read scope"
+        return "None" if key is None else repr(objects[key]) if key in objects else hidden
+
     found = []
-    for row in made:
-        record, obj = records.get(row.activity), by_key[row.id]
-        current = type(obj).__recipe__
-        if record is None or record.kind != "make" or current is None:
-            continue
-        old = bytes(record.recipe_digest).hex()
-        if old != current.identity.digest:
-            found.append(
-                Reason(
-                    obj,
-                    "recipe",
-                    f"version {record.recipe_version}, {old[:12]}",
-                    f"version {current.version}, {current.identity.digest[:12]}",
-                )
-            )
+    for cause in told:
+        old, new = cause.old, cause.new
+        if not old:
+            old = name(cause.old_key)
+            new = "to be made again" if cause.is_input else name(cause.new_key)
+        found.append(Reason(objects[cause.product], cause.part, old, new))
     return found
 
 
-def _verdicts(session: Session, objects: list[Any], own: int) -> list[Reason]:
-    """Find inputs that people have judged bad since: one query."""
-    s = tables.standing
-    by_key = {o.__dict__["_key"]: o for o in objects}
-    latest: dict[int, Any] = {}
-    for row in sorted(rows_of(session, s, s.c.product, list(by_key)), key=lambda r: r.id):
-        if row.kind == "verdict":
-            latest[row.product] = row
-    return [
-        Reason(by_key[key], "verdict", "valid", f"bad ({row.author}: {row.reason})")
-        for key, row in latest.items()
-        if row.value == 0 and key != own
-    ]
-
-
-def _selections(objects: list[Any]) -> list[Reason]:
-    """Choose each calibration again: one query for each class of calibration."""
-    candidates: dict[type[Any], list[Any]] = {}
-    found = []
-    for obj in objects:
-        for name, step in type(obj).__links__.items():
-            if step.valid_at is None:
-                continue
-            if step.target not in candidates:
-                candidates[step.target] = usable(step.target)
-            fitting = covering(candidates[step.target], obj, step)
-            old, new = getattr(obj, name), fitting[0] if fitting else None
-            if new is not None and (old is None or old.object_id != new.object_id):
-                found.append(Reason(obj, name, repr(old), repr(new)))
-    return found
+def objects_of(session: Session, keys: Collection[int]) -> dict[int, Any]:
+    """Return the objects of some keys that are in the read scope."""
+    if not keys:
+        return {}
+    p = tables.product
+    statement = select(p.c.id, p.c.class_name).where(
+        p.c.id.in_(listed(session, sorted(keys))), session.context.scope(p)
+    )
+    with session.database.read() as connection:
+        rows = [(key, name) for key, name in connection.execute(statement) if name in registry]
+    return {obj.__dict__["_key"]: obj for obj in session.load(rows)}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from xml.sax.saxutils import escape
 
 from .activity import SoftwareEnvironment
-from .graph import Graph, title
+from .graph import Graph, hidden_words, title
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 220, 44, 16, 40
+
+_HIDDEN = "hidden inputs of "
 
 
 def tree(graph: Graph) -> str:
@@ -21,9 +23,15 @@ def tree(graph: Graph) -> str:
         again = object_id in shown and bool(inputs)
         label = f"{role}: " if role else ""
         end = "  (see above)" if again else graph.made_by(object_id)
+        if object_id in graph.deleted and not again:
+            end += f"  [{graph.deleted[object_id]}]"
+        if object_id in graph.flagged and not again:
+            end += f"  [{graph.flagged[object_id]}]"
         lines.append(f"{'  ' * depth}{label}{title(graph.objects[object_id])}{end}")
         if not again:
             shown.add(object_id)
+            if object_id in graph.hidden:
+                lines.append(f"{'  ' * (depth + 1)}{hidden_words(graph.hidden[object_id])}")
             pending.extend((e.target, e.role, depth + 1) for e in reversed(inputs))
     return "\n".join(lines)
 
@@ -48,17 +56,35 @@ def svg(graph: Graph) -> str:
         '<rect width="100%" height="100%" fill="white"/>',
     ]
     for edge in graph.edges:
-        (x1, y1), (x2, y2) = place[edge.target], place[edge.product]
-        a, b = x1 + _WIDTH / 2, x2 + _WIDTH / 2
-        top, bottom = y1 + _HEIGHT, y2
-        lines.append(
-            f'<path d="M{a:.0f} {top:.0f} C{a:.0f} {top + 25:.0f} {b:.0f} {bottom - 25:.0f} '
-            f'{b:.0f} {bottom:.0f}" fill="none" stroke="#8899aa"><title>{_text(edge.role)}'
-            "</title></path>"
-        )
+        lines.append(_line(place[edge.target], place[edge.product], edge.role))
+    for product in graph.hidden:
+        lines.append(_line(place[_HIDDEN + product], place[product], ""))
     for object_id, (x, y) in place.items():
-        lines += _box(graph, object_id, x, y)
+        if object_id.startswith(_HIDDEN):
+            words = hidden_words(graph.hidden[object_id.removeprefix(_HIDDEN)])
+            lines += _dashed_box(words, x, y)
+        else:
+            lines += _box(graph, object_id, x, y)
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _line(start: tuple[float, float], end: tuple[float, float], role: str) -> str:
+    """Return the line from what was used to what was made from it."""
+    a, b = start[0] + _WIDTH / 2, end[0] + _WIDTH / 2
+    top, bottom = start[1] + _HEIGHT, end[1]
+    return (
+        f'<path d="M{a:.0f} {top:.0f} C{a:.0f} {top + 25:.0f} {b:.0f} {bottom - 25:.0f} '
+        f'{b:.0f} {bottom:.0f}" fill="none" stroke="#8899aa"><title>{_text(role)}</title></path>'
+    )
+
+
+def _dashed_box(words: str, x: float, y: float) -> list[str]:
+    """Return the box of inputs of which nothing may be told."""
+    return [
+        f'<rect x="{x:.0f}" y="{y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" '
+        'fill="#ffffff" stroke="#556677" stroke-dasharray="2 4"/>',
+        f'<text x="{x + 8:.0f}" y="{y + 26:.0f}" fill="#444">{words}</text>',
+    ]
 
 
 def _box(graph: Graph, object_id: str, x: float, y: float) -> list[str]:
@@ -68,10 +94,16 @@ def _box(graph: Graph, object_id: str, x: float, y: float) -> list[str]:
     colour = "#dcebfa" if object_id in graph.activities else "#f2efe6"
     if object_id == graph.root:
         colour = "#cdeccd"
+    told, dashes = title(obj) + graph.made_by(object_id), ""
+    if object_id in graph.flagged:
+        told = f"{told}, {graph.flagged[object_id]}"
+    if object_id in graph.deleted:
+        told, dashes = f"{told}, {graph.deleted[object_id]}", ' stroke-dasharray="5 3"'
+        colour = "#ffffff"
     return [
-        f"<g><title>{_text(title(obj) + graph.made_by(object_id))}</title>"
+        f"<g><title>{_text(told)}</title>"
         f'<rect x="{x:.0f}" y="{y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" '
-        f'fill="{colour}" stroke="#556677"/>',
+        f'fill="{colour}" stroke="#556677"{dashes}/>',
         f'<text x="{x + 8:.0f}" y="{y + 18:.0f}" font-weight="bold">{_text(words[0])}</text>',
         f'<text x="{x + 8:.0f}" y="{y + 34:.0f}" fill="#444">{_text(facts[:34])}</text></g>',
     ]
@@ -88,6 +120,8 @@ def _levels(graph: Graph) -> list[list[str]]:
     sources: dict[str, list[str]] = {}
     for edge in graph.edges:
         sources.setdefault(edge.product, []).append(edge.target)
+    for product in graph.hidden:
+        sources.setdefault(product, []).append(_HIDDEN + product)
     for object_id, obj in graph.objects.items():
         if not isinstance(obj, SoftwareEnvironment):
             _level(object_id, sources, level)

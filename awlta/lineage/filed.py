@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..digest import Digests
-from ..errors import BadName, BadValue, NotFound
+from ..errors import BadName, BadValue, NotFound, NotMade
 from .workplace import current_workplace
+
+Owner = TypeVar("Owner", bound="FileOwner")
+
+landing: ContextVar[Path | None] = ContextVar("awlta_landing", default=None)
+"""Folder into which files are brought where none is named, in place of the current one."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ class FileOwner:
     @property
     def files(self) -> tuple[FileRecord, ...]:
         """The files that the product owns, the data file first."""
-        if "_store" not in self.__dict__:
-            return ()
+        if "_store" not in self.__dict__:  # of what waits for its commit they are known
+            return tuple(self.__dict__["_files"]) if "_pending" in self.__dict__ else ()
         self._read()
         return tuple(current_workplace().files_of(self))
 
@@ -87,7 +93,14 @@ class FileOwner:
         role : str
         """
         self._read()
-        return current_workplace().retrieve(self, role, None if to is None else Path(to))
+        to = landing.get() if to is None else Path(to)
+        return current_workplace().retrieve(self, role, to)
+
+    def store(self: Owner) -> Owner:
+        """Return the product: making it has stored its files; raise NotMade before that."""
+        if "_store" not in self.__dict__:
+            raise NotMade(f"{self!r} has no files yet", do="Call its make(): it stores and commits")
+        return self
 
     def create(self, ending: str, *, role: str = "data") -> Path:
         """Return the path at which the recipe shall write a file of the product.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from ..errors import NotMade
 from ..persistent import Persistent, tables
 from ..persistent.codecs import microseconds_to_time
 from ..persistent.session import Session
-from .closure import edges, related, rows_of
+from .closure import edges, hidden_inputs, related, rows_of
 from .product import DataProduct
+from .standin import current_flags
+from .tombstone import tombstones
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,25 @@ class Graph:
     edges : tuple of Edge
     activities : dict
         object_id of a product to the JSON record of the activity that made it.
+    hidden : dict
+        object_id of a product to the number of its inputs outside the read scope, of which
+        nothing else is told.
+    n_hidden : int
+        How many objects these are.
+    deleted : dict
+        object_id of a deleted product to who deleted it, when, why, and what can still be done.
+    flagged : dict
+        object_id of a product to its quality flags in words.
     """
 
     root: str
     objects: dict[str, Persistent]
     edges: tuple[Edge, ...]
     activities: dict[str, dict[str, Any]]
+    hidden: dict[str, int] = field(default_factory=dict)
+    n_hidden: int = 0
+    deleted: dict[str, str] = field(default_factory=dict)
+    flagged: dict[str, str] = field(default_factory=dict)
 
     def inputs(self, object_id: str) -> list[Edge]:
         """Return the inputs of one object, by role and position."""
@@ -70,6 +86,8 @@ class Graph:
                 for e in self.edges
             ],
             "activities": [{"product": p, **a} for p, a in self.activities.items()],
+            "hidden_ancestors": self.n_hidden,
+            "hidden_inputs": self.hidden,
         }
 
     def _object(self, obj: Persistent) -> dict[str, Any]:
@@ -77,10 +95,19 @@ class Graph:
         values["attributes"] = _plain_attributes(obj)
         if isinstance(obj, DataProduct):
             values["files"] = [f.to_json() for f in obj.files]
+        if obj.object_id in self.deleted:
+            values["deleted"] = self.deleted[obj.object_id]
+        if obj.object_id in self.flagged:
+            values["flags"] = self.flagged[obj.object_id]
         return values
 
 
 G = TypeVar("G", bound=Graph)
+
+
+def hidden_words(number: int) -> str:
+    """Return all that may be told of ancestors outside the read scope: how many there are."""
+    return f"{number} hidden ancestor{'' if number == 1 else 's'}"
 
 
 def title(obj: Persistent) -> str:
@@ -128,7 +155,7 @@ def read_graph(session: Session, product: Any, kind: type[G]) -> G:
     key = product.__dict__["_key"]
     pairs = [*related(session, [key], down=False), (key, type(product).__name__)]
     objects = {o.__dict__["_key"]: o for o in session.load(pairs)}
-    joined = edges(session, list(objects))
+    joined, hidden = edges(session, list(objects)), hidden_inputs(session, list(objects))
     p, a = tables.product, tables.activity
     made = rows_of(session, p, p.c.id, list(objects))
     records = {
@@ -147,6 +174,16 @@ def read_graph(session: Session, product: Any, kind: type[G]) -> G:
             objects[r.id].object_id: _activity(records[r.activity], whole)
             for r in made
             if r.activity in records
+        },
+        hidden=dict(Counter(objects[product].object_id for product, _ in hidden)),
+        n_hidden=len({target for _, target in hidden}),
+        deleted={
+            objects[key].object_id: f"{stone}. {stone.remedy}"
+            for key, stone in tombstones(session, list(objects)).items()
+        },
+        flagged={
+            objects[key].object_id: ", ".join(map(str, flags))
+            for key, flags in current_flags(session, list(objects)).items()
         },
     )
 

@@ -7,35 +7,34 @@ writes to the database here and to the front-end there.
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..digest import Digests, digest_text
+from ..digest import Digests
 from ..errors import (
     AlreadyMade,
     AwltaError,
     DigestMismatch,
     NameTaken,
-    NotMade,
     RecipeFailed,
     UndeclaredInput,
 )
-from ..persistent.records import identity as identity_of
-from ..persistent.watches import pause
 from ..storage.client import DataClient
 from ..storage.intent import Lease
 from . import block
 from .activity import Activity, host, instruction_set, now
+from .bench import AtBench, Bench
 from .filed import FileRecord, file_name
+from .hearing import Hearing
 from .identity import RecipeIdentity
 from .product import DataProduct, check_category
+from .verified import verify_new
 from .watch import refuse_nested, watching
+from .work import work_of
 
 LOG_BYTES = 65536
 
@@ -52,7 +51,16 @@ _log = logging.getLogger("awlta")
 
 
 class Recorder(Protocol):
-    """Where intents and commits are written."""
+    """Where intents and commits are written.
+
+    Attributes
+    ----------
+    begins_first : bool
+        The intent is written before the recipe is run; else when it creates its first file, and
+        not at all where it creates none.
+    """
+
+    begins_first: bool
 
     def begin(self, product: DataProduct, work: str) -> Lease:
         """Write the intent, or take over the one that a dead process left."""
@@ -66,62 +74,14 @@ class Recorder(Protocol):
     def archive(
         self,
         product: DataProduct,
-        lease: Lease,
+        lease: Lease | None,
         files: Sequence[FileRecord],
         activity: Activity,
     ) -> None:
         """Commit product, lineage, files and activity together."""
 
-    def fail(self, product: DataProduct, lease: Lease, activity: Activity) -> None:
+    def fail(self, product: DataProduct, lease: Lease | None, activity: Activity) -> None:
         """Record that the attempt failed, and why."""
-
-
-@dataclass
-class Bench:
-    """The place where one recipe works: its scratch folder and the files it wrote.
-
-    Attributes
-    ----------
-    product : DataProduct
-    lease : Lease
-    scratch : Path
-    outputs : dict
-        Role to (path, ending) of each file created.
-    """
-
-    product: DataProduct
-    lease: Lease
-    scratch: Path
-    client: Callable[[], DataClient]
-    outputs: dict[str, tuple[Path, str]] = field(default_factory=dict)
-
-    def create(self, ending: str, role: str) -> Path:
-        """Return the path of a new output."""
-        if role in self.outputs:
-            raise AlreadyMade(f"The file for {role!r} of {self.product!r} was created before")
-        path = self.scratch / file_name(self.product, ending, role, 1)
-        self.outputs[role] = (path, ending)
-        return path
-
-    def retrieve(self, record: FileRecord) -> Path:
-        """Bring an input into the scratch folder, once."""
-        path = self.scratch / record.name
-        if not path.exists():
-            with pause():
-                self.client().retrieve(record.name, path, expect=record.digests)
-        return path
-
-
-def work_of(product: DataProduct) -> str:
-    """Return the digest of what a product asks for: class, category, inputs, settings."""
-    parts = [type(product).__name__, product.category]
-    for name, attribute in sorted(type(product).__attributes__.items()):
-        if attribute.source == "class" and attribute.init and name in product.__dict__:
-            value = product.__dict__[name]
-            parts += [name, "none" if value is None else str(attribute.codec.to_json(value))]
-    for role, position, target in sorted(product.linked(), key=lambda entry: entry[:2]):
-        parts += [f"{role}[{position}]", identity_of(target)]
-    return digest_text("make", *parts)
 
 
 def run(
@@ -132,7 +92,7 @@ def run(
     operator: str,
     *,
     order_id: str | None = None,
-    at_bench: Callable[[Bench | None], None],
+    tell: Callable[[Bench | None], None],
 ) -> None:
     """Run the recipe of a product and commit what it gives.
 
@@ -155,24 +115,35 @@ def run(
         return
     _check_inputs(product)
     record = _Record(recipe.identity, operator, order_id)
-    lease = recorder.begin(product, work_of(product))
-    product.__dict__["object_id"] = lease.object_id
     intention = dict(product.__dict__)
+    bench = None
     try:
         with (
-            _logging(record.lines),
-            _bench(product, lease, client, scratch_root, at_bench) as bench,
+            Hearing(record.lines),
+            AtBench(
+                product,
+                lambda: recorder.begin(product, work_of(product)),
+                client,
+                scratch_root,
+                tell,
+            ) as bench,
         ):
+            if recorder.begins_first:
+                bench.claim()
             _run_recipe(product, recipe.function, bench.scratch)
             _check_outputs(product, bench)
-            files = _store(bench, recorder, client(), recipe.identity)
-            recorder.archive(product, lease, files, record.activity("done"))
+            verify_new(product, bench.scratch)
+            files = _store(bench, recorder, recipe.identity)
+            recorder.archive(product, bench.lease, files, record.activity("done"))
     except BaseException as error:  # a keyboard interrupt ends the attempt too
         if product.is_stored:
             raise
+        lease = None if bench is None else bench.lease
         record.lines.append(f"{type(error).__name__}: {error}\n")
         product.__dict__.clear()  # what the recipe set is forgotten: it can be made again
         product.__dict__.update(intention)
+        if lease is not None:
+            product.__dict__["object_id"] = lease.object_id
         try:
             recorder.fail(product, lease, record.activity("failed"))
         except AwltaError as another:
@@ -209,36 +180,11 @@ class _Record:
         )
 
 
-@contextmanager
-def _bench(
-    product: DataProduct,
-    lease: Lease,
-    client: Callable[[], DataClient],
-    root: Path | None,
-    at_bench: Callable[[Bench | None], None],
-) -> Iterator[Bench]:
-    """Give a bench with an empty scratch folder; what killed attempts left is taken away."""
-    if root is not None:
-        root.mkdir(parents=True, exist_ok=True)
-        for left in root.glob(f"{lease.object_id}.*"):
-            shutil.rmtree(left, ignore_errors=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f"{lease.object_id}.{lease.attempt}.", dir=root))
-    bench = Bench(product, lease, scratch, client)
-    at_bench(bench)
-    try:
-        yield bench
-    finally:
-        at_bench(None)
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
 def _check_inputs(product: DataProduct) -> None:
     check_category(product.category)
     for _, _, target in product.linked():
-        if not target.is_stored:
+        if not (target.is_stored or "_pending" in target.__dict__):
             target._admit()
-        if isinstance(target, DataProduct) and not target.is_stored:
-            raise NotMade(f"{target!r} was never made")
 
 
 def _run_recipe(product: DataProduct, function: Callable[..., None], scratch: Path) -> None:
@@ -291,10 +237,10 @@ def _check_outputs(product: DataProduct, bench: Bench) -> None:
             product.__dict__[name] = None
 
 
-def _store(
-    bench: Bench, recorder: Recorder, client: DataClient, declared: RecipeIdentity
-) -> list[FileRecord]:
-    product, lease = bench.product, bench.lease
+def _store(bench: Bench, recorder: Recorder, declared: RecipeIdentity) -> list[FileRecord]:
+    if bench.lease is None:
+        return []  # nothing was created, so nothing can be parted from its row
+    product, lease, client = bench.product, bench.lease, bench.client()
     planned = [
         file_name(product, ending, role, attempt)
         for role, (_, ending) in bench.outputs.items()
@@ -305,7 +251,7 @@ def _store(
     for role, (path, ending) in bench.outputs.items():
         block.seal(path, provenance(product, declared))
         content = block.content_digest(path)
-        name, digests = _store_one(bench, client, path, role, ending, content)
+        name, digests = _store_one(bench, lease, client, path, role, ending, content)
         media_type = MEDIA_TYPES.get(ending, "application/octet-stream")
         files.append(
             FileRecord(
@@ -317,10 +263,15 @@ def _store(
 
 
 def _store_one(
-    bench: Bench, client: DataClient, path: Path, role: str, ending: str, content: str
+    bench: Bench,
+    lease: Lease,
+    client: DataClient,
+    path: Path,
+    role: str,
+    ending: str,
+    content: str,
 ) -> tuple[str, Digests]:
     """Store one output; an earlier attempt's file of the same content serves as well."""
-    lease = bench.lease
     name = file_name(bench.product, ending, role, 1)
     try:
         digests = client.store(path, name, object_id=lease.object_id, attempt=lease.attempt)
@@ -368,24 +319,3 @@ def provenance(product: DataProduct, declared: RecipeIdentity) -> dict[str, Any]
         "inputs": inputs,
         "parameters": parameters,
     }
-
-
-@contextmanager
-def _logging(lines: list[str]) -> Iterator[None]:
-    """Collect what the recipe logs."""
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            when = datetime.fromtimestamp(record.created).isoformat(timespec="seconds")
-            lines.append(f"{when} {record.levelname} {record.name}: {record.getMessage()}\n")
-
-    collector = Collector(logging.INFO)
-    root = logging.getLogger()
-    before = _log.level
-    root.addHandler(collector)
-    _log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.removeHandler(collector)
-        _log.setLevel(before)

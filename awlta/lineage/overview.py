@@ -7,7 +7,7 @@ import re
 from sqlalchemy import func, select
 
 from ..errors import BadValue, NotFound
-from ..persistent import Persistent, tables
+from ..persistent import Persistent, registry, tables
 from ..persistent.session import Session
 from ..storage.intent import OPEN, intents
 
@@ -19,7 +19,7 @@ def class_counts(session: Session) -> list[tuple[str, int]]:
     p = tables.product
     statement = (
         select(p.c.class_name, func.count())
-        .where(session.context.scope(p))
+        .where(session.context.scope(p), session.context.living(p))
         .group_by(p.c.class_name)
         .order_by(p.c.class_name)
     )
@@ -62,3 +62,20 @@ def find(session: Session, text: str) -> Persistent:
         number = "No object" if not found else "More than one object"
         raise NotFound(f"{number} has an id that ends in {text}", do="Give more digits of it")
     return session.load(found)[0]
+
+
+def named(session: Session, what: str) -> Persistent:
+    """Return an object by its id or the end of it, or the newest of a class.
+
+    Raises
+    ------
+    BadValue, NotFound
+    """
+    if what not in registry:
+        return find(session, what.lower())
+    newest: Persistent | None = registry[what].select_all().max("creation_date")
+    if newest is None:
+        raise NotFound(
+            f"There is no {what} yet", do="'awlta ingest' and 'awlta make' bring what there is"
+        )
+    return newest

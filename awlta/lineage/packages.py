@@ -6,6 +6,8 @@ import importlib
 import importlib.metadata
 import os
 import pkgutil
+from collections.abc import Iterable
+from pathlib import Path
 from types import ModuleType
 
 from ..errors import ConfigError
@@ -40,3 +42,8 @@ def load_recipes() -> list[ModuleType]:
             ) from error
         loaded.append(package)
     return loaded
+
+
+def revision_folders(packages: Iterable[ModuleType]) -> dict[str, Path]:
+    """Return each package with the folder of its revisions, which need not be there."""
+    return {p.__name__: Path(p.__path__[0]) / "migrations" / "versions" for p in packages}

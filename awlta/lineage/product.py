@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from ..digest import digest_text
 from ..errors import BadValue, NotMade
-from ..persistent import Attribute, Persistent, persistent
+from ..persistent import Attribute, Condition, Persistent, Query, persistent
 from ..persistent.attributes import AnyLink
 from ..persistent.codecs import Sha256
 from ..persistent.model import system_attribute
+from .deletable import Deletable
 from .filed import FileOwner, FileRecord
 from .identity import RecipeIdentity, identify, sources
+from .inspected import Inspected
+from .made import Made
+from .parameters import CATEGORIES as CATEGORIES
+from .pars import Pars
+from .replicas import ProductQuery
 from .traced import Traced
+from .verdicts import Judged
+from .verified import Verified
 from .workplace import current_workplace
 
 P = TypeVar("P", bound="DataProduct")
-C = TypeVar("C", bound="Calibration")
 F = TypeVar("F", bound=Callable[..., None])
-
-CATEGORIES = ("A", "B", "C")
 
 
 class Selection:
@@ -36,6 +40,7 @@ class Selection:
     def __init__(self, **values: Any) -> None:
         self.values = values
         self._found: dict[type[Any], list[Any]] = {}
+        self._parameters: dict[tuple[Any, ...], Any] = {}
 
     def get(self, name: str) -> Any:
         """Return one value, None if it was not given."""
@@ -55,6 +60,30 @@ class Selection:
         """Return the targets of a class that are made."""
         return [product for product in self.targets(cls) if product.is_made()]
 
+    def parameters(
+        self, cls: type[Any], telescope: Any = None, *, role: str = "parameters", **values: Any
+    ) -> Any:
+        """Return the parameters for products of a class: as ``pars`` says, else the defaults.
+
+        Parameters
+        ----------
+        cls : type
+            The class of products.
+        telescope : object with a name, optional
+        role : str
+            Link of the class to its parameters.
+        **values
+            What this target needs, in place of the defaults.
+        """
+        name, category = getattr(telescope, "name", telescope), self.get("category") or "B"
+        key = (cls, role, name, tuple(values.items()))
+        if key not in self._parameters:
+            known = {**values, "telescope": name, "category": category}
+            pars = self.get("pars")
+            found = None if pars is None else pars.parameters(cls, role, **known)
+            self._parameters[key] = found or Pars(cls).parameters(cls, role, **known)
+        return self._parameters[key]
+
 
 class Recipe:
     """What ``@recipe`` leaves in a class: the function, its version, its identity.
@@ -71,6 +100,11 @@ class Recipe:
         self.owner = owner
         self._identity: RecipeIdentity | None = None
         sources.remember(function.__module__)
+
+    @property
+    def name(self) -> str:
+        """The name that the identity has, known without reading the source."""
+        return f"{self.function.__module__}:{self.function.__qualname__}"
 
     @property
     def identity(self) -> RecipeIdentity:
@@ -114,7 +148,7 @@ def recipe(function: Any = None, *, version: str = "1") -> Any:
     return declare if function is None else declare(function)
 
 
-class DataProduct(Persistent, FileOwner, Traced):
+class DataProduct(Persistent, FileOwner, Traced, Made, Judged, Verified, Inspected, Deletable):
     """A persistent object that may own files and comes about by its recipe.
 
     ``Product(raw=..., parameters=...)`` is an intention; :meth:`make` runs the recipe here,
@@ -124,10 +158,18 @@ class DataProduct(Persistent, FileOwner, Traced):
     category: Attribute[str] = persistent("A (minutes), B (next day) or C (final)", default="B")
 
     __recipe__: ClassVar[Recipe | None] = None
+    __query__: ClassVar[type[Query[Any]]] = ProductQuery
 
     if TYPE_CHECKING:  # given by the system below, so no arguments of the constructor
+
+        @classmethod
+        def select(cls: type[P], *conditions: Condition, **values: Any) -> ProductQuery[P]: ...  # noqa: D102
+        @classmethod
+        def select_all(cls: type[P]) -> ProductQuery[P]: ...  # noqa: D102
+
         content_digest: ClassVar[Attribute[str | None]]
-        is_valid: ClassVar[Attribute[int]]
+        # without an annotation a checker takes it for no argument, and it can be assigned
+        is_valid = Attribute[int]("verdict", None, 1, False, None, None)
         quality_flags: ClassVar[Attribute[int]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -137,20 +179,11 @@ class DataProduct(Persistent, FileOwner, Traced):
             cls.__recipe__ = Recipe(own.function, own.version, cls)
 
     @classmethod
-    def get_target(cls: type[P], **values: Any) -> P:
-        """Return the committed product of these inputs if it is up to date, else an intention.
-
-        Links declared with ``valid_at`` that are not given are chosen: the newest valid
-        calibration that covers the time.
-        """
-        return cast(P, current_workplace().target(cls, values))
-
-    @classmethod
     def targets(cls: type[P], wanted: Selection) -> list[P]:
         """Return what there should be of this class for a selection such as ``run=7``.
 
         A class that can be asked for with ``awlta make`` says here which products it wants,
-        each by :meth:`get_target`; ``wanted.of(Class)`` gives those of a class that it links,
+        together by :meth:`get_targets`; ``wanted.of(Class)`` gives those of a class that it links,
         which were brought up to date before.
         """
         return []
@@ -162,10 +195,6 @@ class DataProduct(Persistent, FileOwner, Traced):
             expected="a make() method under @recipe, or an ingest",
             do="Ingest the file with 'awlta ingest'",
         )
-
-    def is_made(self) -> bool:
-        """Tell whether the product is committed."""
-        return self.is_stored
 
     def _choose(self, step: AnyLink) -> Any:
         return current_workplace().choose(self, step)
@@ -182,11 +211,16 @@ class DataProduct(Persistent, FileOwner, Traced):
 
 def content_of(product: DataProduct, files: Sequence[FileRecord]) -> str:
     """Return the content digest of a product: its attributes and the content of its files."""
-    parts: list[str] = [type(product).__name__]
-    for name, attribute in sorted(type(product).__attributes__.items()):
-        if attribute.source == "class":
-            value = product.__dict__.get(name)
-            parts += [name, "none" if value is None else str(attribute.codec.to_json(value))]
+    cls: Any = type(product)
+    told = cls.__dict__.get("__told__")
+    if told is None:
+        attributes = sorted(cls.__attributes__.items())
+        told = cls.__told__ = [(n, a.codec.to_json) for n, a in attributes if a.source == "class"]
+    held = product.__dict__
+    parts: list[str] = [cls.__name__]
+    for name, to_json in told:
+        value = held.get(name)
+        parts += (name, "none" if value is None else str(to_json(value)))
     for record in sorted(files, key=lambda f: f.role):
         parts += [record.role, record.content_digest]
     return digest_text("content", *parts)
@@ -210,25 +244,3 @@ for _name, _doc in (
     ("quality_flags", "the system's verdict: bits set by verify()"),
 ):
     system_attribute(DataProduct, _name, int, persistent(_doc, init=False), "standing")
-
-
-class Calibration(DataProduct):
-    """A product that is valid for a span of time: half-open, start included, end not."""
-
-    timestamp_start: Attribute[datetime] = persistent("first instant of validity", init=False)
-    timestamp_end: Attribute[datetime] = persistent("first instant no longer valid", init=False)
-
-    @classmethod
-    def valid_for(
-        cls: type[C], when: datetime | None, same: str | None = None, place: Any = None
-    ) -> C | None:
-        """Return the calibration that would be chosen for a time, None if none covers it.
-
-        Parameters
-        ----------
-        when : datetime or None
-        same : str, optional
-            Dotted path that must lead from the calibration to ``place``.
-        place : object, optional
-        """
-        return cast("C | None", current_workplace().valid_for(cls, when, same, place))

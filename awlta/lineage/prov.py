@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .graph import Graph, title
+from .graph import Graph, hidden_words, title
 from .product import DataProduct
 
 _PREFIX = {"awlta": "urn:awlta:", "id": "urn:uuid:", "run": "urn:awlta:activity:"}
@@ -45,6 +45,12 @@ def prov_json(graph: Graph) -> dict[str, Any]:
                 "prov:entity": f"id:{edge.target}",
                 "prov:role": edge.role,
             }
+    for number, (product, n_hidden) in enumerate(graph.hidden.items()):
+        document["entity"][f"_:h{number}"] = {"prov:label": hidden_words(n_hidden)}
+        document["wasDerivedFrom"][f"_:dh{number}"] = {
+            "prov:generatedEntity": f"id:{product}",
+            "prov:usedEntity": f"_:h{number}",
+        }
     return {name: part for name, part in document.items() if part}
 
 

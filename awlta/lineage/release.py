@@ -13,9 +13,9 @@ from ..errors import AwltaError, Refused
 from ..persistent import Attribute, persistent
 from ..persistent.codecs import Sha256
 from ..storage.intent import Lease, State, begin, move
-from .activity import Release
 from .filed import FileRecord, file_name
 from .product import DataProduct, content_of
+from .sources import Release
 
 _WAIT_SECONDS = 30.0
 

@@ -1,11 +1,12 @@
-"""Where a product comes from, what came of it, and whether it is up to date."""
+"""Where a product comes from, and what came of it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ..persistent import Persistent
-from .workplace import current_workplace
+from .workplace import current_database, current_workplace
 
 
 class Traced:
@@ -19,16 +20,22 @@ class Traced:
         """Return everything that was made from this, oldest first, in one query."""
         return current_workplace().descendants(self)
 
-    def uptodate(self, *, explain: bool = False) -> Any:
-        """Tell whether making it now would give the same.
+    def reproduce(
+        self, *, keep: str | Path | None = None, exact: bool = False, chain: bool = False
+    ) -> Any:
+        """Make this again from its record in a fresh environment, and say what differs.
 
         Parameters
         ----------
-        explain : bool
-            Return the list of reasons why not, empty if it is up to date.
+        keep : path, optional
+            New folder in which environment, log and files are kept.
+        exact : bool
+            Have pip install the recorded versions of all packages.
+        chain : bool
+            Make everything again that it was made from, too.
         """
-        reasons = current_workplace().reasons(self)
-        return reasons if explain else not reasons
+        folder = None if keep is None else Path(keep)
+        return current_database().reproduce(self, keep=folder, exact=exact, chain=chain)
 
     def lineage(self) -> Any:
         """Return the lineage as a graph: ``.tree()``, ``.to_svg()``, ``.to_prov()``."""

@@ -15,6 +15,7 @@ import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,15 @@ class RecipeWatch:
         self._product = product
         self._allowed = {id(product)}
         self._keep: list[Any] = []
-        self._scratch = str(scratch.resolve()) + os.sep
+        self._scratch = _real_folder(str(scratch))
         self._older_threads = {t.ident for t in threading.enumerate()} - {threading.get_ident()}
         self._looking_away = threading.local()
 
     def attribute(self, obj: Any) -> None:
         """Raise unless the object is reached by links from the product."""
-        if id(obj) in self._allowed or not obj.__dict__.get("_store") or self._is_blind():
+        if id(obj) in self._allowed or self._is_blind():
+            return
+        if "_store" not in obj.__dict__ and "_pending" not in obj.__dict__:
             return
         raise UndeclaredInput(
             f"The recipe of {type(self._product).__name__} read {obj!r}",
@@ -136,6 +139,12 @@ class RecipeWatch:
     def _is_blind(self) -> bool:
         """Whether this thread is not judged: it is older than the recipe, or looks away."""
         return self._is_looking_away() or threading.get_ident() in self._older_threads
+
+
+@lru_cache(maxsize=64)
+def _real_folder(path: str) -> str:
+    """Return how the names of files in a folder begin, links followed."""
+    return os.path.realpath(path) + os.sep
 
 
 def _readable() -> tuple[str, ...]:

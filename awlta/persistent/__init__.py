@@ -6,12 +6,10 @@ from .attributes import (
     LinkList,
     Links,
     OptionalLink,
-    link,
-    persistent,
-    reference,
 )
-from .conditions import Condition
+from .declarations import link, persistent, reference
 from .keys import new_object_id
+from .logic import Condition
 from .model import Persistent, find_class, registry
 from .query import Query, current_store, store
 

@@ -19,6 +19,7 @@ from ..errors import AlreadyMade, BadValue, NotFound
 from .codecs import Codec, codec_for, split_optional
 from .conditions import Column, Path
 from .linklist import LinkList as LinkList
+from .sky import RANGES
 from .watches import watches as watches
 
 T = TypeVar("T")
@@ -31,7 +32,8 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "MISSING"})()
 class Attribute(Generic[T]):
     """A value of a persistent object, with its documentation, unit and range.
 
-    Made by :func:`persistent`; the type comes from the annotation ``Attribute[float]``.
+    Made by :func:`~awlta.persistent.declarations.persistent`; the type comes from the
+    annotation ``Attribute[float]``.
     """
 
     def __init__(
@@ -42,6 +44,9 @@ class Attribute(Generic[T]):
         init: bool,
         low: float | None,
         high: float | None,
+        index: bool = False,
+        sky: str | None = None,
+        night: str | None = None,
     ) -> None:
         if not isinstance(doc, str) or not doc.strip():
             raise BadValue(
@@ -55,6 +60,9 @@ class Attribute(Generic[T]):
         self.init = init
         self.low = low
         self.high = high
+        self.index = index
+        self.sky = sky
+        self.night = night
         self.name = ""
         self.place = ""
         self.kind: Any = None
@@ -69,6 +77,7 @@ class Attribute(Generic[T]):
         self.owner = owner
         self.kind, self.nullable = split_optional(annotation)
         self._codec = codec_for(self.kind)
+        check_use(self)
         if (self.low, self.high) != (None, None) and not self._codec.is_number:
             raise BadValue(f"{self.place} has a range", expected="a range for int or float only")
         if self.default is not MISSING and self.default is not None:
@@ -146,6 +155,9 @@ class Attribute(Generic[T]):
             return obj._missing_attribute(self)
 
     def __set__(self, obj: Any, value: T) -> None:
+        if self.source == "standing":
+            obj._set_standing(self, value)
+            return
         obj._refuse_change(self.name)
         obj.__dict__[self.name] = self.check(value)
 
@@ -163,19 +175,40 @@ def _bare(value: Any, unit: str | None, place: str) -> Any:
     return converted.item() if getattr(converted, "ndim", 1) == 0 else converted
 
 
+class ContextName(Attribute[T]):
+    """Whose an object is: creator, project or privileges; asked for like an attribute."""
+
+    @overload
+    def __get__(self, obj: None, cls: Any) -> Column[T]: ...
+    @overload
+    def __get__(self, obj: object, cls: Any) -> T: ...
+    def __get__(self, obj: Any, cls: Any) -> Any:
+        return Column(Path(cls), self) if obj is None else obj._context_name(self.name)
+
+
 class AnyLink:
     """What the three kinds of link share: a documented pointer to objects of one class."""
 
     many = False
     optional = False
 
-    def __init__(self, doc: str, is_input: bool, valid_at: str | None, same: str | None) -> None:
+    def __init__(
+        self,
+        doc: str,
+        is_input: bool,
+        valid_at: str | None = None,
+        same: str | None = None,
+        fallback: tuple[str, ...] = (),
+        locates: bool = False,
+    ) -> None:
         if not isinstance(doc, str) or not doc.strip():
             raise BadValue("A link has no documentation", expected='link("what it points to")')
         self.doc = doc
         self.is_input = is_input
         self.valid_at = valid_at
         self.same = same
+        self.fallback = fallback
+        self.locates = locates
         self.name = ""
         self.place = ""
         self._target: Any = None
@@ -211,6 +244,7 @@ class AnyLink:
         kind = "links to" if self.many else "link to"
         optional = " or None" if self.optional else ""
         rule = f", the one valid at {self.valid_at}" if self.valid_at else ""
+        rule += "".join(f", else {fallback}" for fallback in self.fallback)
         origin = "" if self.is_input else ", no input"
         return f"{self.doc} [{kind} {self.target.__name__}{optional}{rule}{origin}]"
 
@@ -222,6 +256,8 @@ class AnyLink:
         value = obj.__dict__[self.name]
         if watches:
             watches[-1].followed(self, value)
+        elif "_store" not in obj.__dict__ and hasattr(value, "_draft_for"):
+            return value._draft_for(obj, self)
         return value
 
 
@@ -278,64 +314,22 @@ class Links(AnyLink, Generic[P]):
         obj.__dict__[self.name] = LinkList(obj, self, [self.check_one(v) for v in value])
 
 
-def persistent(
-    doc: str,
-    *,
-    unit: str | None = None,
-    default: Any = MISSING,
-    init: bool = True,
-    low: float | None = None,
-    high: float | None = None,
-) -> Any:
-    """Declare a persistent attribute.
-
-    Parameters
-    ----------
-    doc : str
-        What the value means; compulsory, shown by ``help`` and in documents.
-    unit : str, optional
-        Unit of the bare number; a Quantity is converted to it.
-    default : object, optional
-    init : bool
-        False for what the recipe works out: it is then no constructor argument.
-    low, high : float, optional
-        Least and greatest value allowed, both included.
-    """
-    return Attribute[Any](doc, unit, default, init, low, high)
-
-
-class _LinkDeclaration:
-    """What :func:`link` leaves in the class body until the annotation says which kind."""
-
-    def __init__(self, default: Any, *arguments: Any) -> None:
-        self.arguments = arguments
-        self.default = default
-
-
-def link(
-    doc: str, *, valid_at: str | None = None, same: str | None = None, default: Any = MISSING
-) -> Any:
-    """Declare a link to an input.
-
-    Parameters
-    ----------
-    doc : str
-        What the object is for.
-    valid_at : str, optional
-        Dotted path to a time, such as ``"raw.start"``: the calibration that is valid then
-        is what the link should point to, and is chosen where none is given.
-    same : str, optional
-        With ``valid_at``: a dotted path, such as ``"raw.telescope"``, that must lead to the
-        same object from the product and from the calibration.
-    default : None or a sequence, optional
-        ``None`` for an OptionalLink, ``()`` for Links.
-    """
-    return _LinkDeclaration(default, doc, True, valid_at, same)
-
-
-def reference(doc: str, *, default: Any = MISSING) -> Any:
-    """Declare a link that is no input: an observation, a proposal, a publication."""
-    return _LinkDeclaration(default, doc, False, None, None)
+def check_use(attribute: Attribute[Any]) -> None:
+    """Refuse a use that the type of an attribute does not allow; give a position its range."""
+    codec, place = attribute.codec, attribute.place
+    if attribute.sky is not None:
+        if attribute.sky not in RANGES or codec.name != "float" or attribute.unit != "deg":
+            raise BadValue(
+                f"{place} has sky={attribute.sky!r}",
+                expected='sky="ra" or sky="dec" for a float with unit="deg"',
+            )
+        low, high = RANGES[attribute.sky]
+        attribute.low = low if attribute.low is None else max(low, attribute.low)
+        attribute.high = high if attribute.high is None else min(high, attribute.high)
+    if attribute.night is not None and not codec.name.startswith("time"):
+        raise BadValue(f"{place} has night={attribute.night!r}", expected="a time")
+    if attribute.index and codec.name in ("array", "tuple of numbers"):
+        raise BadValue(f"{place} has an index", expected="a single value")
 
 
 def refuse_unknown(obj: Any, names: Iterable[str], known: Iterable[str]) -> None:

@@ -22,6 +22,7 @@ from uuid import UUID
 import numpy as np
 
 from ..errors import BadValue
+from .nights import zone_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INTEGER_LIMIT = 1 << 63
@@ -64,6 +65,20 @@ class Codec:
 
 class Sha256(str):
     """A sha256 digest: 64 lower-case hexadecimal digits outside, 32 bytes in a column."""
+
+
+class TimeZone(str):
+    """The name of a time zone in the IANA database, such as Atlantic/Canary."""
+
+
+def _time_zone(value: Any) -> TimeZone:
+    if not isinstance(value, str):
+        raise TypeError
+    try:
+        zone_of(value)
+    except BadValue as error:
+        raise ValueError from error
+    return TimeZone(value)
 
 
 def _sha256(value: Any) -> Sha256:
@@ -193,6 +208,7 @@ _PLAIN = {
     Sha256: Codec(
         "sha256", "blob", _sha256, bytes.fromhex, lambda v: Sha256(bytes(v).hex()), str, Sha256
     ),
+    TimeZone: Codec("name of a time zone", "text", _time_zone, str, TimeZone, str, TimeZone),
     datetime: Codec(
         "time (UTC)",
         "integer",

@@ -1,223 +1,21 @@
-"""What a query asks: conditions on attributes reached by dotted paths.
+"""Attributes and links as they stand on a class: columns and paths, of which conditions are made.
 
-A condition is a value; it is compiled to SQL in :mod:`awlta.persistent.compiler` and can be
-evaluated on objects in memory by :func:`awlta.persistent.evaluate.holds`, with the same
-meaning: a condition over a null link is false and its negation true, as in Python.
+``Telescope.camera.name == "LSTCam"``: a :class:`Path` is walked, a :class:`Column` compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Generic, TypeVar
 
 from ..errors import QueryError
-from .codecs import Codec
+from .logic import Compare, Condition, Field, InNight, IsObject, Not, Step, Within
+from .nights import date_of, time_of
+from .sky import cone, position
 
 T = TypeVar("T")
 """Type of an attribute."""
-
-
-class Field(Protocol):
-    """What a condition needs to know of an attribute."""
-
-    name: str
-
-    @property
-    def codec(self) -> Codec: ...  # noqa: D102
-
-    def check(self, value: Any, *, asked: bool = False) -> Any: ...  # noqa: D102
-
-    def describe(self) -> str: ...  # noqa: D102
-
-
-class Step(Protocol):
-    """What a path needs to know of a link."""
-
-    name: str
-    many: bool
-    optional: bool
-
-    @property
-    def target(self) -> type[Any]: ...  # noqa: D102
-
-
-class Condition:
-    """A yes-or-no question to objects of one class; combine with ``&``, ``|`` and ``~``.
-
-    A condition is a query as it stands: it has a length, can be iterated, indexed and
-    ordered. ``if condition:`` is refused, since it would ask the database by accident: it raises,
-    and pyright reports it (mypy with ``warn_unreachable``, where the condition has a name).
-    """
-
-    def __and__(self, other: Condition) -> Condition:
-        return Both(self, _condition(other))
-
-    def __or__(self, other: Condition) -> Condition:
-        return Either(self, _condition(other))
-
-    def __invert__(self) -> Condition:
-        return Not(self)
-
-    def __bool__(self) -> NoReturn:
-        raise QueryError(
-            "A condition was used as true or false",
-            expected="& | ~ between conditions, each in brackets",
-            do="Write (A.x == 1) & (A.y == 2) in place of 'and', and len(q) > 0 to ask whether any",
-        )
-
-    @property
-    def root(self) -> type[Any]:
-        """The class whose objects are asked."""
-        raise QueryError("A bare condition asks nothing", expected="a comparison")
-
-    def query(self) -> Any:
-        """Return the query for the objects of which this is true."""
-        root: Any = self.root
-        return root.select(self)
-
-    def __len__(self) -> int:
-        return len(self.query())
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.query())
-
-    def __getitem__(self, index: Any) -> Any:
-        return self.query()[index]
-
-    def max(self, attribute: str) -> Any:
-        """Return the object with the largest value of an attribute, None if there is none."""
-        return self.query().max(attribute)
-
-    def min(self, attribute: str) -> Any:
-        """Return the object with the smallest value of an attribute, None if there is none."""
-        return self.query().min(attribute)
-
-    def first(self) -> Any:
-        """Return the first object, None if there is none."""
-        return self.query().first()
-
-    def order_by(self, *paths: str) -> Any:
-        """Order by dotted paths; a leading minus turns the order."""
-        return self.query().order_by(*paths)
-
-    def to_table(self, paths: Sequence[str] | None = None) -> Any:
-        """Return an astropy table of attributes, one row an object."""
-        return self.query().to_table(paths)
-
-    def explain(self) -> str:
-        """Return the SQL and the database's plan for it."""
-        return str(self.query().explain())
-
-
-def _condition(value: object) -> Condition:
-    if isinstance(value, Condition):
-        return value
-    raise QueryError(
-        f"{value!r} is no condition",
-        expected="comparisons in brackets on both sides of & and |",
-        do="Python reads A.x == 1 & A.y == 2 as A.x == (1 & A.y) == 2: add brackets",
-    )
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Compare(Condition):
-    """An attribute at the end of a path, an operator, a value."""
-
-    path: Path
-    attribute: Field
-    operator: str
-    value: Any
-
-    @property
-    def root(self) -> type[Any]:
-        """The class whose objects are asked."""
-        return _root(self.path)
-
-    def __repr__(self) -> str:
-        return f"{self.path!r}.{self.attribute.name} {self.operator} {self.value!r}"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class IsObject(Condition):
-    """A link at the end of a path points to one of some objects, or to nothing."""
-
-    path: Path
-    object_ids: tuple[str, ...]
-    nothing: bool = False
-
-    @property
-    def root(self) -> type[Any]:
-        """The class whose objects are asked."""
-        return _root(self.path)
-
-    def __repr__(self) -> str:
-        return f"{self.path!r} is {'nothing' if self.nothing else ' or '.join(self.object_ids)}"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Both(Condition):
-    """Both conditions hold."""
-
-    left: Condition
-    right: Condition
-
-    @property
-    def root(self) -> type[Any]:
-        """The class whose objects are asked."""
-        return _common_root(self.left, self.right)
-
-    def __repr__(self) -> str:
-        return f"({self.left!r}) & ({self.right!r})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Either(Condition):
-    """At least one of two conditions holds."""
-
-    left: Condition
-    right: Condition
-
-    @property
-    def root(self) -> type[Any]:
-        """The class whose objects are asked."""
-        return _common_root(self.left, self.right)
-
-    def __repr__(self) -> str:
-        return f"({self.left!r}) | ({self.right!r})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Not(Condition):
-    """The condition does not hold."""
-
-    inner: Condition
-
-    @property
-    def root(self) -> type[Any]:
-        """The class whose objects are asked."""
-        return self.inner.root
-
-    def __repr__(self) -> str:
-        return f"~({self.inner!r})"
-
-
-def _common_root(left: Condition, right: Condition) -> type[Any]:
-    a, b = left.root, right.root
-    if issubclass(a, b):
-        return a
-    if issubclass(b, a):
-        return b
-    raise QueryError(
-        f"One query asks both {a.__name__} and {b.__name__}",
-        expected="conditions that start from one class",
-        do=f"Walk from one of them by its links, such as {a.__name__}.link.attribute",
-    )
-
-
-def _root(path: Path) -> type[Any]:
-    root: type[Any] = path.__dict__["root"]
-    return root
 
 
 class Column(Generic[T]):
@@ -311,11 +109,16 @@ class Path:
             return Column(self, attribute)
         step = target.__links__.get(name)
         if step is not None:
-            return Path(self.__dict__["root"], (*self.__dict__["steps"], step))
+            return self._on(step)
+        if name in target.__context_attributes__:
+            return Column(self, target.__context_attributes__[name])
         known = sorted([*target.__attributes__, *target.__links__])
         raise QueryError(
             f"{target.__name__} has no attribute {name!r}", expected=f"one of {', '.join(known)}"
         )
+
+    def _on(self, *steps: Step) -> Path:
+        return Path(self.__dict__["root"], (*self.__dict__["steps"], *steps))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise QueryError(f"{self!r}.{name} was assigned", expected="a comparison with ==")
@@ -343,9 +146,20 @@ class Path:
         """Ask whether nothing is linked."""
         return IsObject(self, (), nothing=True)
 
+    def within(self, ra: Any, dec: Any, radius: Any = None) -> Condition:
+        """Ask whether the position is in a cone on the sky; see ``Persistent.within``."""
+        steps, ra_attribute, dec_attribute = position(self._target())
+        return Within(self._on(*steps), ra_attribute, dec_attribute, cone(ra, dec, radius))
+
+    def on_night(self, day: date | str) -> Condition:
+        """Ask whether the time is in the night of a date; see ``Persistent.on_night``."""
+        steps, time, zone_steps, zone = time_of(self._target())
+        return InNight(self._on(*steps), time, zone_steps, zone, date_of(day))
+
     def __dir__(self) -> list[str]:
         target: Any = self._target()
-        return sorted([*target.__attributes__, *target.__links__, "contains", "in_", "is_"])
+        methods = ("contains", "in_", "is_", "within", "on_night")
+        return sorted([*target.__attributes__, *target.__links__, *methods])
 
     def __repr__(self) -> str:
         names = [self.__dict__["root"].__name__, *(s.name for s in self.__dict__["steps"])]

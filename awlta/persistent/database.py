@@ -21,8 +21,16 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from ..errors import ConfigError, Fault, Unreachable
+from ..errors import ConfigError, Conflict, Fault, Unreachable
 from . import tables
+from .access import Role, refuse_rights, refuse_to_create, secure, secure_all
+from .keys import first_key
+from .presence import Parts, absent_of, refuse_orphans
+from .prepared import run, tell_statements
+from .retry import is_conflict, retried
+from .sky import ensure_sines
+from .statistics import Growth
+from .turns import Turns
 from .watches import pause
 
 HEAD = "0002"
@@ -57,6 +65,7 @@ def open_engine(url: str) -> Engine:
             expected="sqlite:///path/to/file.db or postgresql://host/name",
         ) from error
     event.listen(engine, "do_connect", _connect_unwatched)
+    tell_statements(engine)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
@@ -76,19 +85,24 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
+    ensure_sines(connection)
 
 
 class Database:
     """One database: reading statements, writing units of work, keys and class tables."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, role: str | None = None) -> None:
         self.url = url
+        self.role = Role(role)
         self.engine = open_engine(url)
         self.dialect = self.engine.dialect.name
         self._driver: Any = self.engine.dialect.dbapi
         self._ready: set[Table] = set()
         self._inserts: dict[Table, str] = {}
+        self._growth = Growth()
         self._secured: dict[str, bool] = {}
+        file = self.engine.url.database if self.dialect == "sqlite" else None
+        self._turns = Turns(Path(file)) if file and file != ":memory:" else None
         self._lock = threading.Lock()
         self._thread = threading.local()
         self._keeping = threading.Lock()
@@ -96,21 +110,26 @@ class Database:
 
     def check(self) -> None:
         """Raise ConfigError unless the database is there and of this version."""
+        version = self.version()
+        if version != HEAD:
+            raise ConfigError(
+                f"The tables of {self.url} are at version {version}",
+                expected=HEAD,
+                do="Run 'awlta migrate' with the newer of the two awlta versions: it migrates",
+            )
+
+    def version(self) -> str | None:
+        """Return the version of the system's tables; raise ConfigError where there are none."""
         if self.dialect == "sqlite":
             path = self.engine.url.database
             if path and path != ":memory:" and not Path(path).exists():
                 raise ConfigError(f"There is no database {path}", do="Run 'awlta init'")
         with self.read() as connection:
-            names = inspect(connection).get_table_names()
-            if "alembic_version" not in names:
+            if not inspect(connection).has_table("alembic_version"):
                 raise ConfigError(f"{self.url} holds no awlta tables", do="Run 'awlta init'")
-            rows = connection.exec_driver_sql("SELECT version_num FROM alembic_version").all()
-        if [r[0] for r in rows] != [HEAD]:
-            raise ConfigError(
-                f"The tables of {self.url} are at version {[r[0] for r in rows]}",
-                expected=HEAD,
-                do="Run 'awlta init' with the newer of the two awlta versions: it migrates",
-            )
+            asked = "SELECT version_num FROM alembic_version"
+            version: str | None = connection.exec_driver_sql(asked).scalar()
+            return version
 
     def _keep(self, purpose: str) -> Connection:
         """Return this thread's connection for reading, or for writing; opened on first use."""
@@ -132,10 +151,15 @@ class Database:
         connection = None
         try:
             connection = self._keep("reading")
-            yield connection
+            if self.role.name is None:
+                yield connection
+            else:
+                with self.role.reading(connection):
+                    yield connection
         except (DBAPIError, self._driver.Error) as error:
             if connection is not None:
                 connection.close()
+            refuse_rights(error)
             if isinstance(error, OperationalError | self._driver.OperationalError):
                 raise self._unreachable(error) from error
             raise Fault(
@@ -157,15 +181,25 @@ class Database:
                 "A unit of work was begun within another one of the same thread",
                 do="Add to the unit that is open",
             )
-        self._thread.is_writing, kept = True, False
+        self._thread.is_writing, kept, has_turn = True, False, False
         connection = None
         try:
             connection = self._keep("writing")
+            if self._turns is not None:
+                self._turns.take()
+                has_turn = True
             self._begin(connection, durable)
             yield connection
-            connection.exec_driver_sql("COMMIT")
+            self._growth.gather(connection)
+            run(connection, "COMMIT")
             kept = True
         except (DBAPIError, self._driver.Error) as error:
+            refuse_rights(error)
+            if is_conflict(error):
+                raise Conflict(
+                    f"Another unit of work was in the way of this one: {_words(error)}",
+                    do="Nothing of it was written: do the whole of it again",
+                ) from error
             if isinstance(error, OperationalError | self._driver.OperationalError):
                 raise self._unreachable(error) from error
             raise Fault(
@@ -177,16 +211,20 @@ class Database:
                 self._ready.clear()
                 if connection is not None:
                     connection.close()  # which takes back what was begun
+            if self._turns is not None and has_turn:
+                self._turns.give()
 
     def _begin(self, connection: Connection, durable: bool) -> None:
         if self.dialect != "sqlite":
-            connection.exec_driver_sql("BEGIN")
+            # the locks of serialise() mean that the next statement sees what was committed
+            run(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
+            self.role.take(connection)
             return
         level = "FULL" if durable else "NORMAL"
         if connection.info.get("synchronous", "FULL") != level:
-            connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+            run(connection, f"PRAGMA synchronous={level}")
             connection.info["synchronous"] = level
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        run(connection, "BEGIN IMMEDIATE")
 
     def _unreachable(self, error: Exception) -> Unreachable:
         return Unreachable(
@@ -201,10 +239,9 @@ class Database:
                 f"SELECT nextval('{KEYS}') FROM generate_series(1, %s)", (n,)
             )
             return [row[0] for row in rows]
-        row = connection.exec_driver_sql(
-            "UPDATE counter SET next = next + ? WHERE name = 'key' RETURNING next", (n,)
-        ).one()
-        return range(row[0] - n, row[0])
+        take = "UPDATE counter SET next = next + ? WHERE name = 'key' RETURNING next"
+        ((last,),) = run(connection, take, (n,)).fetchall()
+        return range(last - n, last)
 
     def serialise(self, connection: Connection, name: str) -> None:
         """Let one writer at a time go on that names the same, until the end of its unit.
@@ -219,11 +256,11 @@ class Database:
         """Insert tuples, in the order of the table's columns: one executemany, or one COPY."""
         if not rows:
             return
+        self._growth.wrote(table, len(rows))
         if self.dialect == "postgresql" and len(rows) >= _COPY_FROM:
             self._copy(connection, table, rows)
         else:
-            driver: Any = connection.connection.driver_connection
-            with closing(driver.cursor()) as cursor:
+            with closing(_driver_of(connection).cursor()) as cursor:
                 cursor.executemany(self._statement(table), rows)
 
     def _statement(self, table: Table) -> str:
@@ -251,7 +288,7 @@ class Database:
             connection.exec_driver_sql(
                 f"CREATE TEMPORARY TABLE IF NOT EXISTS {draft} (LIKE {name}) ON COMMIT DELETE ROWS"
             )
-        driver: Any = connection.connection.driver_connection
+        driver = _driver_of(connection)
         target = draft if secured else name
         with (
             driver.cursor() as cursor,
@@ -276,9 +313,10 @@ class Database:
             )
         return have
 
+    @retried
     def ensure(self, cls: Any, connection: Connection | None = None) -> None:
         """Make the tables of a class where they are not there yet."""
-        wanted = [t for _, t in tables.class_tables(cls) if t not in self._ready]
+        wanted = [part for part in tables.class_tables(cls) if part[1] not in self._ready]
         if not wanted:
             return
         with self._lock:
@@ -291,28 +329,21 @@ class Database:
                 with self.write() as own:
                     self._create(own, self._absent(own, absent))
 
-    def _absent(self, connection: Connection, wanted: list[Table]) -> list[Table]:
-        """Return the tables that are not there yet; check the columns of the others."""
-        have = inspect(connection)
-        names = set(have.get_table_names())
-        for table in wanted:
-            if table.name not in names:
-                continue
-            columns = {c["name"] for c in have.get_columns(table.name)}
-            missing = [c.name for c in table.columns if c.name not in columns]
-            if missing:
-                raise ConfigError(
-                    f"The table {table.name} lacks the columns {', '.join(missing)}",
-                    expected="a table as its class declares it",
-                    do="The class was changed after the table was made: run 'awlta doctor'",
-                )
-            self._ready.add(table)
-        return [table for table in wanted if table.name not in names]
+    def _absent(self, connection: Connection, wanted: Parts) -> Parts:
+        """Return the tables that are not there yet."""
+        absent = absent_of(connection, wanted)
+        self._ready.update({table for _, table in wanted} - {table for _, table in absent})
+        return absent
 
-    def _create(self, connection: Connection, absent: list[Table]) -> None:
-        for table in absent:
+    def _create(self, connection: Connection, absent: Parts) -> None:
+        for cls, table in absent:
             self.serialise(connection, f"table {table.name}")
-            table.create(connection, checkfirst=self.dialect == "postgresql")
+            if not inspect(connection).has_table(table.name):  # made by another while we waited
+                refuse_orphans(connection, cls, table)
+                if self.dialect == "postgresql":
+                    refuse_to_create(connection, table.name)
+                table.create(connection, checkfirst=False)
+                secure(connection, table.name)
             self._ready.add(table)
 
     def close(self) -> None:
@@ -321,7 +352,14 @@ class Database:
             kept, self._kept = self._kept, []
         for _, connection in kept:
             connection.close()
+        if self._turns is not None:
+            self._turns.close()
         self.engine.dispose()
+
+
+def _driver_of(connection: Connection) -> Any:
+    """Return the driver's own connection: what is done for every unit goes straight to it."""
+    return connection.connection.driver_connection
 
 
 def _words(error: Exception) -> object:
@@ -330,33 +368,23 @@ def _words(error: Exception) -> object:
 
 
 def create(url: str, node: int) -> None:
-    """Make the system tables by migrating to the newest version; harmless where they are.
+    """Make the system tables, or bring them to the newest version; harmless where they are.
 
     Raises
     ------
-    ConfigError, Unreachable
+    ConfigError, Unreachable, Refused
     """
     # alembic is heavy and only used here
-    from alembic import command
-    from alembic.config import Config
-
-    from .keys import first_key
+    from .migrations.run import complete, is_complete
 
     database = Database(url)
     try:
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with database.read() as connection:
+            is_new = not is_complete(connection, HEAD)
         with database.write() as connection:
-            config.attributes["connection"] = connection
             database.serialise(connection, "migration")
-            command.upgrade(config, "head")
-            if database.dialect == "postgresql":
-                connection.exec_driver_sql(
-                    f"CREATE SEQUENCE IF NOT EXISTS {KEYS} START {first_key(node)} CACHE 64"
-                )
-            connection.exec_driver_sql(
-                f"INSERT INTO counter (name, next) SELECT 'key', {first_key(node)} "
-                "WHERE NOT EXISTS (SELECT 1 FROM counter WHERE name = 'key')"
-            )
+            if is_new:
+                complete(connection, KEYS, first_key(node))
+            secure_all(connection)
     finally:
         database.close()

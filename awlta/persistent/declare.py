@@ -16,9 +16,9 @@ from .attributes import (
     Link,
     Links,
     OptionalLink,
-    _LinkDeclaration,
 )
 from .conditions import Column, Path
+from .declarations import LinkDeclaration
 
 KINDS = {"Attribute": Attribute, "Link": Link, "OptionalLink": OptionalLink, "Links": Links}
 
@@ -50,7 +50,7 @@ def declare(cls: type[Any], local_names: dict[str, Any], find: Callable[[str], A
     names = {**vars(sys.modules["builtins"]), **module_names, **local_names}
     for name, annotation in vars(cls).get("__annotations__", {}).items():
         value = cls.__dict__.get(name)
-        if not isinstance(value, Attribute | _LinkDeclaration):
+        if not isinstance(value, Attribute | LinkDeclaration):
             continue
         _check_name(cls, name)
         kind, inner = _split(cls, name, annotation)
@@ -58,7 +58,7 @@ def declare(cls: type[Any], local_names: dict[str, Any], find: Callable[[str], A
             value.bind(cls, name, _evaluate(inner, names, f"{cls.__name__}.{name}"))
             attributes[name] = value
             own.append(name)
-        elif isinstance(value, _LinkDeclaration) and kind is not Attribute:
+        elif isinstance(value, LinkDeclaration) and kind is not Attribute:
             step = kind(*value.arguments)
             step.bind(cls, name, _target(inner, names), find)
             setattr(cls, name, step)
@@ -73,17 +73,29 @@ def declare(cls: type[Any], local_names: dict[str, Any], find: Callable[[str], A
                 "Links[...] with link() or reference()",
             )
     for name, value in vars(cls).items():
-        if isinstance(value, Attribute | _LinkDeclaration) and name not in attributes | links:
+        if isinstance(value, Attribute | LinkDeclaration) and name not in attributes | links:
             raise BadValue(
                 f"{cls.__name__}.{name} has no annotation",
                 expected=f"{name}: Attribute[...] = persistent(...), or Link[...] with link(...)",
             )
     cls.__attributes__, cls.__links__, cls.__link_defaults__ = attributes, links, defaults
     cls.__own_attributes__ = own
-    cls.__table_name__ = _snake(cls.__name__)
+    cls.__table_name__ = snake(cls.__name__)
+    _check_position(cls)
     for step in own_links:
         _check_link(cls, step, defaults.get(step.name, MISSING))
     cls.__doc__ = _documentation(cls)
+
+
+def _check_position(cls: type[Any]) -> None:
+    """Refuse a position on the sky that is not one right ascension and one declination."""
+    parts = sorted(a.sky for n in cls.__own_attributes__ if (a := cls.__attributes__[n]).sky)
+    inherited = any(a.sky and a.owner is not cls for a in cls.__attributes__.values())
+    if parts not in ([], ["dec", "ra"]) or (parts and inherited):
+        raise BadValue(
+            f"{cls.__name__} has the parts of a position {', '.join(parts)}",
+            expected='one attribute with sky="ra" and one with sky="dec", in one class',
+        )
 
 
 def _documentation(cls: type[Any]) -> str:
@@ -190,7 +202,8 @@ def _target(inner: Any, names: dict[str, Any]) -> Any:
     return names.get(inner, inner) if isinstance(inner, str) else inner
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
+    """Return the table of a class by its name: ``RawEvents`` has ``raw_events``."""
     letters: list[str] = []
     for number, letter in enumerate(name):
         if letter.isupper() and number and not name[number - 1].isupper():

@@ -6,7 +6,19 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..errors import QueryError
-from .conditions import Both, Compare, Condition, Either, IsObject, Not, Path
+from .logic import (
+    Both,
+    Compare,
+    Condition,
+    Either,
+    Everything,
+    InNight,
+    IsObject,
+    Leaf,
+    Not,
+    Within,
+)
+from .nights import night
 
 
 def holds(condition: Condition, obj: Any) -> bool:
@@ -18,25 +30,41 @@ def holds(condition: Condition, obj: Any) -> bool:
             return holds(left, obj) or holds(right, obj)
         case Not(inner):
             return not holds(inner, obj)
-        case IsObject(path, object_ids, nothing):
-            ends = _walk(path, obj)
+        case Everything(cls):
+            return isinstance(obj, cls)
+        case IsObject(_, object_ids, nothing):
+            ends = _ends(condition, obj)
             return not ends if nothing else any(end.object_id in object_ids for end in ends)
-        case Compare(path, attribute, operator, value):
-            values = [getattr(end, attribute.name) for end in _walk(path, obj)]
+        case Compare(_, attribute, operator, value):
+            values = [getattr(end, attribute.name) for end in _ends(condition, obj)]
             return any(_compare(v, operator, value, attribute.codec.encode) for v in values)
+        case Within(_, ra, dec, cone):
+            ends = _ends(condition, obj)
+            return any(cone.holds(getattr(e, ra.name), getattr(e, dec.name)) for e in ends)
+        case InNight():
+            return any(_is_in_night(condition, end) for end in _ends(condition, obj))
     raise QueryError(f"{condition!r} is no condition")
 
 
-def _walk(path: Path, obj: Any) -> list[Any]:
+def _ends(leaf: Leaf, obj: Any) -> list[Any]:
     """Return every object at the end of a path; none past a null link."""
     ends = [obj]
-    for step in path.__dict__["steps"]:
+    for step in leaf.steps:
         following: list[Any] = []
         for end in ends:
             value = getattr(end, step.name)
             following.extend(value if step.many else [value] if value is not None else [])
         ends = following
     return ends
+
+
+def _is_in_night(leaf: InNight, obj: Any) -> bool:
+    """Tell whether the time of an object is in the night at its site."""
+    when, site = getattr(obj, leaf.time.name), obj
+    for step in leaf.zone_steps:
+        site = None if site is None else getattr(site, step.name)
+    zone = None if site is None else getattr(site, leaf.zone.name)
+    return when is not None and when in night(leaf.date, zone)
 
 
 def _compare(value: Any, operator: str, asked: Any, encode: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Functions that are written once for each class: its constructor's body and its row.
+"""Functions that are written once for each class: its constructor's body, its rows both ways.
 
 The general way, attribute by attribute through descriptors, costs some 25 us an object; a line
 of code an attribute costs a fifth of that. What is not of the plain type is left to
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .attributes import MISSING, AnyLink, Attribute, LinkList
-from .keys import new_object_id
+from .keys import new_object_id, object_id_of
 from .tables import own_attributes
 
 _PLAIN = {
@@ -131,3 +131,26 @@ def row(cls: type[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     values = "".join(f"{part}, " for part in parts)
     cls.__take__ = made = _compiled("take", ["def take(d):", f"    return ({values})"], names)
     return made
+
+
+def reader(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any], tuple[Any, ...]], None]:
+    """Return a function that puts a row into an object's ``__dict__``; the key stands first."""
+    names: dict[str, Any] = {"NAN": float("nan"), "object_id_of": object_id_of}
+    lines = ["def read(d, row):", "    d['_key'] = row[0]"]
+    for place, attribute in enumerate(attributes, 1):
+        name, held = attribute.name, f"row[{place}]"
+        may_be_none = attribute.nullable or attribute.source == "product"
+        match attribute.codec.name:
+            case "int" | "str":
+                value = held
+            case "float":
+                value = held if may_be_none else f"NAN if {held} is None else {held}"
+            case "object_id" if not may_be_none or name == "object_id":
+                value = f"object_id_of({held})"
+            case _:
+                names[f"e_{name}"] = attribute.codec.decode
+                value = f"e_{name}({held})"
+                if may_be_none:
+                    value = f"None if {held} is None else {value}"
+        lines.append(f"    d[{name!r}] = {value}")
+    return _compiled("read", lines, names)

@@ -64,6 +64,12 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
+def object_id_of(raw: bytes) -> str:
+    """Return the object_id of its 16 bytes."""
+    digits = raw.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def check_object_id(text: str) -> str:
     """Return the canonical form of an object_id; raise BadValue for anything else."""
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from datetime import datetime
+import logging
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, dataclass_transform
 from uuid import UUID
 from weakref import ref
@@ -13,18 +14,20 @@ from .attributes import (
     MISSING,
     AnyLink,
     Attribute,
-    link,
+    ContextName,
     not_set,
-    persistent,
-    reference,
     refuse_change,
     refuse_unknown,
     watches,
 )
-from .conditions import Both, Condition, Path
+from .conditions import Path
+from .declarations import link, persistent, reference
 from .declare import declare, names_at_class
 from .generate import constructor
-from .query import Query, Question, current_store
+from .logic import Both, Condition
+from .query import Query, Question, current_store, equal
+
+_log = logging.getLogger(__name__)
 
 Self = TypeVar("Self", bound="Persistent")
 
@@ -86,10 +89,15 @@ class Persistent(metaclass=PersistentType):
     __shared__: ClassVar[bool] = False
     __table_name__: ClassVar[str] = ""
     __link_defaults__: ClassVar[dict[str, Any]] = {}
+    __context_attributes__: ClassVar[dict[str, Attribute[Any]]] = {}
+    __query__: ClassVar[type[Query[Any]]] = Query
 
     if TYPE_CHECKING:
         object_id: Attribute[str]
         creation_date: Attribute[datetime]
+        _creator: Attribute[str]
+        _project: Attribute[str]
+        _privileges: Attribute[int]
 
     def __init_subclass__(cls, *, shared: bool | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -140,6 +148,14 @@ class Persistent(metaclass=PersistentType):
         """Whether the object is committed."""
         return "_store" in self.__dict__
 
+    def commit(self: Self) -> Self:
+        """Commit an object that needs no recipe; return it. Where it is committed, say so."""
+        if self.is_stored:
+            _log.info("%r is committed already", self)
+        else:
+            current_store().commit(self)
+        return self
+
     @classmethod
     def select(cls: type[Self], *conditions: Condition, **values: Any) -> Query[Self]:
         """Return the query for objects for which all conditions hold.
@@ -148,37 +164,60 @@ class Persistent(metaclass=PersistentType):
         ----------
         *conditions : Condition
         **values : object
-            Attributes by name, and links by name with an object, that must be equal.
+            Attributes by name, and links by name with an object or the name of one, that must
+            be equal. ``date`` asks for the night of a date, such as ``"2026-03-01"``: noon to
+            noon at the site.
         """
         whole: Condition | None = None
         asked = list(conditions)
         for name, value in values.items():
-            asked.append(getattr(Path(cls), name) == value)
+            asked.append(equal(cls, name, value))
         for condition in asked:
             whole = condition if whole is None else Both(whole, condition)
-        return Query(Question(cls, whole))
+        return cls.__query__(Question(cls, whole))
 
     @classmethod
     def select_all(cls: type[Self]) -> Query[Self]:
         """Return the query for every object of the class in the read scope."""
-        return Query(Question(cls))
+        return cls.__query__(Question(cls))
+
+    @classmethod
+    def within(cls, ra: Any, dec: Any, radius: Any = None) -> Condition:
+        """Ask whether the position is in a cone on the sky, its edge included.
+
+        Parameters
+        ----------
+        ra, dec : float or Quantity, deg
+            Centre; or one SkyCoord, followed by the radius.
+        radius : float or Quantity, deg
+            From 0 to 180.
+
+        Raises
+        ------
+        QueryError
+            The class has no position, or the cone is none.
+        """
+        return Path(cls).within(ra, dec, radius)
+
+    @classmethod
+    def on_night(cls, day: date | str) -> Condition:
+        """Ask whether the time is in the night of a date: from noon to noon at the site.
+
+        Raises
+        ------
+        QueryError
+            The class has no such time, or the date is none.
+        """
+        return Path(cls).on_night(day)
 
     @classmethod
     def get_persistent_properties(cls) -> list[str]:
         """Return the names of attributes and links."""
         return [*cls.__attributes__, *cls.__links__]
 
-    @property
-    def _creator(self) -> str:
-        return current_store().names(self)[0]
-
-    @property
-    def _project(self) -> str:
-        return current_store().names(self)[1]
-
-    @property
-    def _privileges(self) -> int:
-        return current_store().names(self)[2]
+    def _context_name(self, name: str) -> Any:
+        """Return ``_creator``, ``_project`` or ``_privileges``."""
+        return current_store().names(self)[list(self.__context_attributes__).index(name)]
 
     def _choose(self, step: AnyLink) -> Any:
         """Return the object for a link with a selection rule that was not given."""
@@ -282,3 +321,14 @@ system_attribute(
 system_attribute(
     Persistent, "creation_date", datetime, persistent("time of commit", init=False), "product"
 )
+
+for _name, _kind, _doc in (
+    ("_creator", str, "user who made it"),
+    ("_project", str, "project it belongs to"),
+    ("_privileges", int, "level at which it can be read, 1 (MyDB) to 5 (VO)"),
+):
+    _context = ContextName[Any](_doc, None, MISSING, False, None, None)
+    _context.bind(Persistent, _name, _kind)
+    _context.source = "context"
+    Persistent.__context_attributes__[_name] = _context
+    setattr(Persistent, _name, _context)

@@ -9,9 +9,11 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 from ..errors import ConfigError, QueryError
 from .attributes import AnyLink
-from .conditions import Both, Column, Condition, resolve
+from .conditions import Column, Path, resolve
+from .logic import Both, Condition, Either, Everything, Not, as_condition
 
 P = TypeVar("P")
+Q = TypeVar("Q", bound="Query[Any]")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class Store(Protocol):
     def rows(self, question: Question, columns: Sequence[Column[Any]]) -> list[tuple[Any, ...]]:
         """Return values of columns, one row an object, in one statement."""
 
+    def counts(self, question: Question, columns: Sequence[Column[Any]]) -> dict[Any, int]:
+        """Return how many objects there are of each value, or of each tuple of values."""
+
     def explain(self, question: Question) -> str:
         """Return the statement and the database's plan."""
 
@@ -67,6 +72,9 @@ class Store(Protocol):
 
     def get(self, object_id: str) -> Any:
         """Return one object; raise NotFound."""
+
+    def commit(self, *objects: Any) -> None:
+        """Commit objects that need no recipe, and what they link, in one transaction."""
 
     def names(self, obj: Any) -> tuple[str, str, int]:
         """Return owner, project and level of a stored object."""
@@ -92,6 +100,23 @@ def current_store() -> Store:
         ) from None
 
 
+def equal(cls: type[Any], name: str, value: Any) -> Condition:
+    """Return the condition that ``select(name=value)`` asks.
+
+    A link given as text is compared by the name of the object linked; ``date`` asks for a
+    night, unless the class has an attribute of that name.
+    """
+    path = Path(cls)
+    known: Any = cls
+    if name == "date" and name not in known.__attributes__ | known.__links__:
+        return path.on_night(value)
+    place = getattr(path, name)
+    if isinstance(place, Path) and isinstance(value, str):
+        place = place.name
+    condition: Condition = place == value
+    return condition
+
+
 class Query(Generic[P]):
     """Objects of one class for which a condition holds.
 
@@ -102,30 +127,54 @@ class Query(Generic[P]):
     def __init__(self, question: Question) -> None:
         self._question = question
 
-    def where(self, condition: Condition) -> Query[P]:
+    @property
+    def condition(self) -> Condition:
+        """The condition of the query, with which others can be made."""
+        self._refuse_limited("a condition")
+        every = Everything(self._question.cls)
+        have = self._question.condition
+        return every if have is None else Both(every, have)
+
+    def _with(self: Q, **changes: Any) -> Q:
+        return type(self)(replace(self._question, **changes))
+
+    def where(self: Q, condition: Condition | Query[Any]) -> Q:
         """Add a condition."""
         self._refuse_limited("a condition")
+        asked = as_condition(condition)
         have = self._question.condition
-        return Query(
-            replace(self._question, condition=condition if have is None else Both(have, condition))
-        )
+        return self._with(condition=asked if have is None else Both(have, asked))
 
-    def __and__(self, condition: Condition) -> Query[P]:
-        return self.where(condition)
+    def __and__(self: Q, other: Condition | Query[Any]) -> Q:
+        return self.where(other)
 
-    def order_by(self, *paths: str) -> Query[P]:
+    def __or__(self: Q, other: Condition | Query[Any]) -> Q:
+        return self._with(condition=Either(self.condition, as_condition(other)))
+
+    def __invert__(self: Q) -> Q:
+        return self._with(condition=Not(self.condition))
+
+    def project_only(self: Q, name: str) -> Q:
+        """Keep the objects of a project."""
+        return self.where(Path(self._question.cls)._project == name)
+
+    def within(self: Q, ra: Any, dec: Any, radius: Any = None) -> Q:
+        """Keep the objects in a cone on the sky; see ``Persistent.within``."""
+        return self.where(Path(self._question.cls).within(ra, dec, radius))
+
+    def order_by(self: Q, *paths: str) -> Q:
         """Order by dotted paths; a leading minus turns the order."""
         self._refuse_limited("an order")
         order = tuple(
             (resolve(self._question.cls, path.removeprefix("-")), path.startswith("-"))
             for path in paths
         )
-        return Query(replace(self._question, order=order))
+        return self._with(order=order)
 
-    def limit(self, n: int) -> Query[P]:
+    def limit(self: Q, n: int) -> Q:
         """Take at most so many objects."""
         have = self._question.limit
-        return Query(replace(self._question, limit=n if have is None else min(n, have)))
+        return self._with(limit=n if have is None else min(n, have))
 
     def _refuse_limited(self, what: str) -> None:
         if self._question.limit is not None:
@@ -161,13 +210,13 @@ class Query(Generic[P]):
             raise IndexError(f"The query has no object number {index}")
         return found[0]
 
-    def _part(self, start: int, stop: int | None) -> Query[P]:
+    def _part(self: Q, start: int, stop: int | None) -> Q:
         question = self._question
         last = question.limit if stop is None else stop
         if question.limit is not None and last is not None:
             last = min(last, question.limit)
         size = None if last is None else max(0, last - start)
-        return Query(replace(question, offset=question.offset + start, limit=size))
+        return self._with(offset=question.offset + start, limit=size)
 
     def all(self) -> list[P]:
         """Return the objects; ``list(query)`` gives the same, but Python counts first."""
@@ -189,6 +238,24 @@ class Query(Generic[P]):
         """Return the values at dotted paths, one row an object, in one statement."""
         cls = self._question.cls
         return current_store().rows(self._question, [resolve(cls, path) for path in paths])
+
+    def counts(self, *paths: str) -> dict[Any, int]:
+        """Return how many objects there are of each value, in one statement.
+
+        Parameters
+        ----------
+        *paths : str
+            Dotted paths by to-one links.
+
+        Returns
+        -------
+        dict
+            By value, or by tuple of values for several paths; rising, no value last.
+        """
+        if not paths:
+            raise QueryError("counts() was asked of nothing", expected="a path, such as 'run'")
+        cls = self._question.cls
+        return current_store().counts(self._question, [resolve(cls, path) for path in paths])
 
     def to_table(self, paths: Sequence[str] | None = None) -> Any:
         """Return an astropy table, one row an object, with units and descriptions.

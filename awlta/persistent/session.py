@@ -12,18 +12,20 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Table, select
 
 from ..errors import NotFound, Refused
 from . import tables
-from .attributes import AnyLink, LinkList, watches
-from .compiler import compile_question
-from .conditions import Both, Column, Compare, Either, Not
-from .context import Context
+from .answers import Answers
+from .attributes import AnyLink, LinkList
+from .conditions import Column
 from .database import Database
+from .entry import enter
 from .keys import check_object_id
+from .loading import Loader
 from .model import Persistent, find_class, remember_batch
 from .query import Question, store
+from .retry import retried
 from .unit import Unit as Unit
 from .unit import shared_names
 
@@ -34,38 +36,25 @@ CHUNK = 2000
 class Session:
     """The store of a process that has a database connection."""
 
-    def __init__(self, url: str, user: str, project: str, level: int = 1, node: int = 0) -> None:
-        self.database = Database(url)
+    def __init__(
+        self,
+        url: str,
+        user: str,
+        project: str,
+        level: int = 1,
+        node: int = 0,
+        role: str | None = None,
+    ) -> None:
+        self.database = Database(url, role)
         try:
             self.database.check()
-            self.context = self._context(user, project, level, node)
+            self.context = enter(self.database, user, project, level, node)
         except BaseException:
             self.database.close()
             raise
+        self._loaders: dict[type[Any], Loader] = {}
+        self._answers = Answers(self.database)
         self._objects: WeakValueDictionary[int, Persistent] = WeakValueDictionary()
-
-    def _context(self, user: str, project: str, level: int, node: int) -> Context:
-        with self.database.read() as connection:
-            owner = _named(connection, tables.account, user)
-            key = _named(connection, tables.project, project)
-        if owner is None or key is None:
-            with self.database.write() as connection:
-                owner = _named(connection, tables.account, user)
-                if owner is None:
-                    owner = self.database.keys(connection, 1)[0]
-                    self.database.insert(connection, tables.account, [(owner, node, user, None)])
-                key = _named(connection, tables.project, project)
-                if key is None:
-                    key = self.database.keys(connection, 1)[0]
-                    self.database.insert(
-                        connection, tables.project, [(key, node, project, "", True, 5)]
-                    )
-        return Context(user, project, level, node, owner, key)
-
-    def has_project(self, name: str) -> bool:
-        """Tell whether a project is in the database."""
-        with self.database.read() as connection:
-            return _named(connection, tables.project, name) is not None
 
     @contextmanager
     def use(self) -> Iterator[Session]:
@@ -84,49 +73,45 @@ class Session:
 
     def fetch(self, question: Question) -> list[Persistent]:
         """Return the objects asked for, in order."""
-        with self._asking(question) as connection:
-            found = connection.execute(self._compile(question)).all()
-        return self.load([(key, name) for key, name in found])
+        return self.load(self._answers.keys(question, self.context))
 
     def count(self, question: Question) -> int:
         """Return how many objects there are, without reading them."""
-        statement = self._compile(question).order_by(None).subquery()
-        with self._asking(question) as connection:
-            return int(connection.execute(select(func.count()).select_from(statement)).scalar_one())
+        return self._answers.count(question, self.context)
 
     def rows(self, question: Question, columns: Sequence[Column[Any]]) -> list[tuple[Any, ...]]:
         """Return values of columns, one row an object, in one statement."""
-        with self._asking(question, columns) as connection:
-            found = connection.execute(self._compile(question, columns)).all()
-        decoders = [_decoder(c) for c in columns]
-        return [tuple(d(v) for d, v in zip(decoders, row, strict=True)) for row in found]
+        return self._answers.values(question, columns, self.context)
+
+    def counts(self, question: Question, columns: Sequence[Column[Any]]) -> dict[Any, int]:
+        """Return how many objects there are of each value, or of each tuple of values."""
+        return self._answers.counts(question, columns, self.context)
+
+    def owned(
+        self, table: Table, question: Question, role: str | None = None
+    ) -> list[tuple[Persistent, tuple[Any, ...]]]:
+        """Return each object with each row of a system table that it owns, in one statement.
+
+        Parameters
+        ----------
+        table : Table
+            One with a column ``product``, such as ``file``.
+        question : Question
+        role : str, optional
+            Only rows of this role.
+        """
+        rows = self._answers.rows(table, question, self.context, role)
+        names = {key: name for key, name, *_ in rows}
+        by_key = {obj.__dict__["_key"]: obj for obj in self.load(list(names.items()))}
+        return [(by_key[row[0]], row[2:]) for row in rows if row[0] in by_key]
+
+    def keys_of(self, question: Question) -> Any:
+        """Return the statement that selects key and class name of the objects asked for."""
+        return self._answers.statement(question, self.context)
 
     def explain(self, question: Question) -> str:
         """Return the statement and the database's plan."""
-        with self._asking(question) as connection:
-            compiled = self._compile(question).compile(
-                self.database.engine, compile_kwargs={"render_postcompile": True}
-            )
-            values: Any = compiled.params
-            if compiled.positiontup is not None:
-                values = tuple(values[name] for name in compiled.positiontup)
-            prefix = "EXPLAIN QUERY PLAN" if self.database.dialect == "sqlite" else "EXPLAIN"
-            plan = connection.exec_driver_sql(f"{prefix} {compiled}", values).all()
-        return f"{compiled}\n\n" + "\n".join(str(row[-1]) for row in plan)
-
-    def _compile(self, question: Question, columns: Sequence[Column[Any]] | None = None) -> Any:
-        return compile_question(question, self.context.scope, self.database.dialect, columns)
-
-    @contextmanager
-    def _asking(
-        self, question: Question, columns: Sequence[Column[Any]] = ()
-    ) -> Iterator[Connection]:
-        if watches:
-            watches[-1].query(question.cls)
-        for cls in _classes_of(question, columns):
-            self.database.ensure(cls)
-        with self.database.read() as connection:
-            yield connection
+        return self._answers.explain(question, self.context)
 
     def load(self, found: Sequence[tuple[int, str]]) -> list[Persistent]:
         """Return the objects of some (key, class name), in that order, each once in memory."""
@@ -147,34 +132,15 @@ class Session:
 
     def _load_class(self, cls: type[Persistent], keys: list[int]) -> list[Persistent]:
         self.database.ensure(cls)
-        parts = tables.class_tables(cls)
-        source: Any = tables.product
-        for _, table in parts:
-            source = source.join(table, table.c.id == tables.product.c.id)
-        attributes = list(cls.__attributes__.values())
-        stored = [a for a in attributes if a.source != "standing"]
-        columns = [tables.product.c.id]
-        for a in stored:
-            table = tables.product if a.source == "product" else tables.table_of(a.owner)
-            columns.append(table.c[a.name])
-        names = [a.name for a in stored]
-        decoders = [_decode(a) for a in stored]
+        loader = self._loaders.get(cls)
+        if loader is None:
+            loader = self._loaders[cls] = Loader(self.database, cls)
         objects: list[Persistent] = []
         with self.database.read() as connection:
-            for start in range(0, len(keys), CHUNK):
-                part = keys[start : start + CHUNK]
-                statement = (
-                    select(*columns).select_from(source).where(tables.product.c.id.in_(part))
-                )
-                for row in connection.execute(statement):
-                    obj = cls.__new__(cls)
-                    values = obj.__dict__
-                    values["_key"] = row[0]
-                    values["_store"] = self
-                    for name, decode, value in zip(names, decoders, row[1:], strict=True):
-                        values[name] = decode(value)
-                    self._objects[row[0]] = obj
-                    objects.append(obj)
+            for obj in loader.objects(connection, keys):
+                obj.__dict__["_store"] = self
+                self._objects[obj.__dict__["_key"]] = obj
+                objects.append(obj)
         return objects
 
     def load_link(self, batch: Sequence[Persistent], step: AnyLink) -> None:
@@ -253,12 +219,13 @@ class Session:
         statement = (
             select(s.c.value)
             .where(s.c.product == obj.__dict__["_key"], s.c.kind == kind)
+            .where(self.context.until(s))
             .order_by(s.c.id.desc())
             .limit(1)
         )
         with self.database.read() as connection:
             value = connection.execute(statement).scalar()
-        return default if value is None else int(value)
+        return default if value is None else abs(int(value))  # blocking flags have a sign
 
     def names(self, obj: Persistent) -> tuple[str, str, int]:
         """Return owner, project and level of a stored object."""
@@ -293,6 +260,7 @@ class Session:
         for entry in unit.entries():
             self._keep(entry.obj, entry.values(), entry.key)
 
+    @retried
     def commit(self, *objects: Persistent) -> None:
         """Commit objects that need no recipe, and what they link, in one transaction."""
         with self.unit() as unit:
@@ -317,27 +285,6 @@ class Session:
         self._objects.setdefault(key, obj)
 
 
-def _named(connection: Connection, table: Table, name: str) -> int | None:
-    return connection.execute(select(table.c.id).where(table.c.name == name)).scalar()
-
-
-def _classes_of(question: Question, columns: Sequence[Column[Any]]) -> set[type[Any]]:
-    """Return every class whose table a question may touch."""
-    found: set[type[Any]] = {question.cls}
-    pending: list[Any] = [question.condition]
-    for column in (*columns, *(c for c, _ in question.order)):
-        found.add(column._attribute.owner)  # type: ignore[attr-defined]
-    while pending:
-        match pending.pop():
-            case Both(left, right) | Either(left, right):
-                pending += [left, right]
-            case Not(inner):
-                pending.append(inner)
-            case Compare(_, attribute):
-                found.add(attribute.owner)  # type: ignore[attr-defined]
-    return found
-
-
 def _decode(attribute: Any) -> Any:
     decode = attribute.codec.decode
     if attribute.nullable or attribute.source == "product":
@@ -345,12 +292,3 @@ def _decode(attribute: Any) -> Any:
     if attribute.codec.column == "real":
         return lambda v: float("nan") if v is None else decode(v)
     return decode
-
-
-def _decoder(column: Column[Any]) -> Any:
-    attribute: Any = column._attribute
-    decode = attribute.codec.decode
-    absent = None
-    if attribute.codec.column == "real" and not attribute.nullable:
-        absent = None if any(s.optional for s in column._path.__dict__["steps"]) else float("nan")
-    return lambda v: absent if v is None else decode(v)

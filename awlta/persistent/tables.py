@@ -7,6 +7,7 @@ security can only look at columns of the same row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -23,6 +24,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    cast,
+    literal_column,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -300,6 +303,27 @@ def class_tables(cls: Any) -> list[tuple[Any, Table]]:
     ]
 
 
+def class_names(cls: Any) -> list[str]:
+    """Return the names of a class and of all that derive from it."""
+    found, pending = set(), [cls]
+    while pending:
+        part = pending.pop()
+        found.add(part.__name__)
+        pending += type.__subclasses__(part)
+    return sorted(found)
+
+
+def new_column(name: str, kind: str) -> Column[Any]:
+    """Return the column of an attribute; the kind is that of its codec, such as ``real``."""
+    return Column(name, _TYPES[kind](), nullable=True)
+
+
+def new_table(name: str, kinds: Mapping[str, str]) -> Table:
+    """Return the table of a class, known by name only: key, context, a column an attribute."""
+    columns = [new_column(n, kind) for n, kind in kinds.items()]
+    return Table(name, MetaData(), _key(), *context_columns(), *columns)
+
+
 def table_of(cls: Any) -> Table:
     """Return the table with the attributes that a class declares itself.
 
@@ -317,6 +341,23 @@ def table_of(cls: Any) -> Table:
         )
     if name in CLASSES.tables:  # of a class of this name that was declared before, at a prompt
         CLASSES.remove(CLASSES.tables[name])
-    columns = [Column(a.name, _TYPES[a.codec.column](), nullable=True) for a in own_attributes(cls)]
-    cls.__own_table__ = Table(name, CLASSES, _key(), *context_columns(), *columns)
-    return cls.__own_table__  # type: ignore[no-any-return]
+    columns = [new_column(a.name, a.codec.column) for a in own_attributes(cls)]
+    table = Table(name, CLASSES, _key(), *context_columns(), *columns)
+    _index(table, own_attributes(cls))
+    cls.__own_table__ = table
+    return table
+
+
+def zone(dec: Any) -> Any:
+    """Return the band of declination of one degree that a column is in."""
+    return cast(dec + literal_column("90"), Integer)
+
+
+def _index(table: Table, attributes: list[Any]) -> None:
+    """Give a class table the indexes that its attributes declare."""
+    for attribute in attributes:
+        if attribute.index:
+            Index(f"ix_{table.name}_{attribute.name}", table.c[attribute.name])
+    place = {a.sky: table.c[a.name] for a in attributes if a.sky}
+    if place:
+        Index(f"ix_{table.name}_sky", zone(place["dec"]), place["ra"])

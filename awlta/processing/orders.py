@@ -12,6 +12,7 @@ from .. import config
 from ..config import Profile
 from ..errors import AlreadyMade, BadValue, ConfigError, NotMade
 from ..lineage import DataProduct
+from ..lineage.calibrations import pin
 from ..lineage.product import check_category
 from ..persistent import Persistent, new_object_id
 from ..persistent.context import Context
@@ -36,6 +37,8 @@ class WorkOrder:
     user, project : str
     level : int
         For whom, for which project and at which level of privilege it is made.
+    pinned : str or None
+        The object_id of the set from which its calibrations were chosen alone.
     """
 
     order_id: str
@@ -45,6 +48,7 @@ class WorkOrder:
     user: str
     project: str
     level: int
+    pinned: str | None = None
 
     @property
     def category(self) -> str:
@@ -60,6 +64,7 @@ class WorkOrder:
             "user": self.user,
             "project": self.project,
             "level": self.level,
+            "pinned": self.pinned,
         }
 
     @classmethod
@@ -72,7 +77,7 @@ class WorkOrder:
             It is malformed; the place is named.
         """
         try:
-            recipe = value["recipe"]
+            recipe, pinned = value["recipe"], value.get("pinned")
             order = cls(
                 order_id=check_object_id(value["order_id"]),
                 product=_checked(ObjectRecord.from_json(value["product"])),
@@ -81,8 +86,9 @@ class WorkOrder:
                 user=_text(value["user"], "user"),
                 project=_text(value["project"], "project"),
                 level=value["level"],
+                pinned=None if pinned is None else check_object_id(pinned),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise BadValue(
                 f"{str(value)[:80]!r} is no work order: {error}",
                 expected="order_id, product, recipe, user, project and level",
@@ -142,6 +148,7 @@ def order_for(product: DataProduct, context: Context) -> WorkOrder:
             do="Call make() here, or move the class into a recipes package",
         )
     check_category(product.category)
+    current = pin()
     return WorkOrder(
         order_id=new_object_id(),
         product=intention(product),
@@ -150,6 +157,7 @@ def order_for(product: DataProduct, context: Context) -> WorkOrder:
         user=context.user,
         project=context.project,
         level=context.level,
+        pinned=None if current is None else current.object_id,
     )
 
 

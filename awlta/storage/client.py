@@ -249,6 +249,21 @@ class DataClient:
         """
         self._wire.ask("POST", f"/names/{check_name(name)}")
 
+    def remove(self, name: str, sha256: str) -> bool:
+        """Remove a file for good; False if the dataserver does not have it.
+
+        May be repeated. Nothing here knows who needs the file: `awlta purge` asks first.
+
+        Raises
+        ------
+        NameTaken
+            If the name has other content.
+        BadName, Refused, StorageFault, Unreachable
+        """
+        headers = {"If-Match": f'"{sha256}"'}
+        reply = self._wire.ask("DELETE", f"/{check_name(name)}", headers)
+        return bool(self._wire.told(reply, "was_there"))
+
     def parts(self) -> list[str]:
         """Return the parts ``<object_id>.<attempt>.<name>``, on their way or left; for operators.
 

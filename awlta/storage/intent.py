@@ -25,6 +25,7 @@ from sqlalchemy import Connection, insert, select, update
 from ..errors import Fault, LeaseLost, NotFound, Refused
 from ..persistent import new_object_id, tables
 from ..persistent.codecs import time_to_microseconds
+from ..persistent.retry import retried
 from ..persistent.session import Session
 
 LEASE = timedelta(minutes=30)
@@ -81,6 +82,7 @@ def check_move(old: State, new: State, what: str) -> None:
         raise Refused(f"{what} cannot go from {old.value} to {new.value}", expected=legal)
 
 
+@retried
 def begin(
     session: Session, *, object_id: str, kind: str, class_name: str, work: str, names: Sequence[str]
 ) -> Lease:
@@ -174,6 +176,7 @@ def _is_known(connection: Connection, object_id: str) -> bool:
     return connection.execute(select(i.c.state).where(i.c.object_id == raw)).first() is not None
 
 
+@retried
 def move(
     session: Session,
     lease: Lease,
@@ -294,10 +297,10 @@ def _micros(span: timedelta) -> int:
 
 def _token() -> str:
     pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{_started(pid)}:{secrets.token_hex(8)}"
+    return f"{socket.gethostname()}:{pid}:{process_started(pid)}:{secrets.token_hex(8)}"
 
 
-def _started(pid: int) -> str:
+def process_started(pid: int) -> str:
     """Return the start time of a process in clock ticks, empty if it is gone.
 
     A pid alone is not enough: the kernel gives it again to another process.
@@ -321,4 +324,4 @@ def _is_free(token: str, until: int, now: int) -> bool:
     host, pid, started, _ = token.split(":")
     if host != socket.gethostname():
         return False
-    return _started(int(pid)) != started
+    return process_started(int(pid)) != started

@@ -122,8 +122,15 @@ class Wire:
 
     def listed(self, reply: urllib3.BaseHTTPResponse, key: str) -> list[Any]:
         """Return the list that stands under a key in the JSON body of a reply."""
+        found = self.told(reply, key)
+        if not isinstance(found, list):
+            raise self.stranger(reply)
+        return found
+
+    def told(self, reply: urllib3.BaseHTTPResponse, key: str) -> Any:
+        """Return what stands under a key in the JSON body of a reply."""
         try:
-            return list(reply.json()[key])
+            return reply.json()[key]
         except (ValueError, KeyError, TypeError) as error:
             raise self.stranger(reply) from error
 

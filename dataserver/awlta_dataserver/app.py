@@ -71,6 +71,7 @@ def application(shelf: Shelf, rights: Rights, n_workers: int) -> web.Application
     app.router.add_get(anything, get)
     app.router.add_put(anything, put)
     app.router.add_post(anything, publish)
+    app.router.add_delete(anything, remove)
     return app
 
 
@@ -188,6 +189,21 @@ async def publish(request: web.Request) -> web.Response:
     promised = _promised(await request.read())
     is_new = await _in_worker(request, lambda: shelf.publish(name, object_id, attempt, promised))
     return web.json_response(vars(promised), status=201 if is_new else 200)
+
+
+async def remove(request: web.Request) -> web.Response:
+    """Remove a file for good, if it is the one that the sender means."""
+    _check(request, writes=True)
+    name = check_name(request.match_info["name"])
+    sha256 = request.headers.get(hdrs.IF_MATCH, "").strip('"')
+    if not sha256:
+        raise BadInput(
+            f"{name} is to be removed without saying which file that is",
+            expected='its sha256 in If-Match, such as "9f86d0..."',
+            do="Ask HEAD for its digests",
+        )
+    was_there = await _in_worker(request, lambda: request.app[SHELF].remove(name, sha256))
+    return web.json_response({"removed": name, "was_there": was_there})
 
 
 async def _start(app: web.Application) -> None:

@@ -49,7 +49,7 @@ async def errors_as_json(request: web.Request, handler: _Handler) -> web.StreamR
     except web.HTTPException as error:
         refusal = Refused(
             f"{request.method} {request.path} is not served",
-            expected="GET, HEAD, PUT or POST on a name",
+            expected="GET, HEAD, PUT, POST or DELETE on a name",
             do="See docs/dataserver.md",
         )
         return error_reply(request, refusal, error.status)

@@ -6,6 +6,7 @@
     root/data/<2 hex of sha256 of name>/<name>  the file, read-only, never replaced
     root/index.db                               the names that were acknowledged
     root/.quarantine/<time>/...                 what was set aside: parts, files without an owner
+    root/.removed/<name>                        what is being removed
 
 A name is acknowledged when its row is committed, and a row is committed only after the file
 and its directory entry were flushed. A file without a row was cut off just before: it is
@@ -18,7 +19,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -31,6 +31,8 @@ from awlta.storage.names import check_name
 from .disk import flush, opened, unchanged
 from .index import Held, NameIndex
 from .part import Part, part_name
+from .quarantine import set_aside, set_old_aside
+from .removal import Removals
 
 GRACE = 86_400.0
 """Seconds after which a part that nobody writes to counts as forgotten."""
@@ -57,6 +59,7 @@ class Shelf:
             (root / "data" / f"{shard:02x}").mkdir(exist_ok=True)
         flush(root / "data")
         self._index = NameIndex(root / "index.db")
+        self._removals = Removals(root, self._index, self._path)
         flush(root)
         self._finished: dict[Path, tuple[os.stat_result, Digests]] = {}
         self._closing = threading.Event()
@@ -183,8 +186,30 @@ class Shelf:
         if self.find(name) is None:
             raise _absent(f"file {name}")
         if path.exists():
-            self._to_quarantine(path)
+            set_aside(self.root, path)
         self._index.remove(name)
+
+    def remove(self, name: str, sha256: str) -> bool:
+        """Remove a file for good and forget its name; False if there is none.
+
+        May be repeated: after a kill at any instant the same call, or the next start, ends in
+        the same.
+
+        Raises
+        ------
+        NameTaken
+            If the name has other content than is to be removed.
+        """
+        held = self.find(check_name(name))
+        if held is not None and held.sha256 != sha256:
+            raise NameTaken(
+                f"{name} has other content than is to be removed: sha256 {held.sha256}",
+                expected=f"sha256 {sha256}",
+                do="Look at its digests again: nothing was removed",
+                name=name,
+            )
+        self._removals.remove(name)
+        return held is not None
 
     def set_part_aside(self, name: str) -> None:
         """Move a part that nobody writes to to the quarantine.
@@ -202,7 +227,7 @@ class Shelf:
             raise _absent(f"part {name[:300]!r}")
         with part:
             _lock(part, path)
-            self._to_quarantine(path)
+            set_aside(self.root, path)
 
     def totals(self) -> dict[str, int]:
         """Return the number of files, their bytes, and the bytes that are free."""
@@ -222,9 +247,9 @@ class Shelf:
             )
 
     def sweep(self, grace: float = GRACE) -> tuple[int, int]:
-        """Mend what a kill has left: files entered in the index, parts set aside.
+        """Mend what a kill has left: files entered in the index, parts set aside, removals ended.
 
-        Nothing is deleted, and a part younger than ``grace`` seconds or still being written
+        Nothing else is deleted, and a part younger than ``grace`` seconds or still being written
         is left alone.
 
         Returns
@@ -233,7 +258,8 @@ class Shelf:
             Number of files entered and of parts moved to quarantine.
         """
         with self._sweeping:
-            n_parts = self._set_aside(time.time() - grace)
+            n_parts = set_old_aside(self.root, self._parts, time.time() - grace)
+            self._removals.complete()
             n_files = 0
             for shard in sorted((self.root / "data").iterdir()):
                 with os.scandir(shard) as entries:
@@ -297,7 +323,10 @@ class Shelf:
         with open(path, "rb") as file:
             digests = _digest_flushed(file)
         flush(path.parent)
-        return self._index.enter(name, digests)
+        held = self._index.enter(name, digests)
+        if not path.exists():  # removed while it was hashed: the row must not outlive it
+            self._index.remove(name)
+        return held
 
     def _is_unknown(self, shard: Path, name: str) -> bool:
         """Say whether a directory entry is a file of ours that the index lacks."""
@@ -306,33 +335,6 @@ class Shelf:
         except BadName:
             return False
         return self._path(name).parent == shard and self._index.get(name) is None
-
-    def _to_quarantine(self, path: Path) -> None:
-        """Move a file, durably, to a place of its own in the quarantine."""
-        quarantine = self.root / ".quarantine"
-        quarantine.mkdir(exist_ok=True)
-        place = tempfile.mkdtemp(prefix=f"{_time_stamp()}-", dir=quarantine)
-        path.rename(Path(place) / path.name)
-        for directory in (Path(place), quarantine, self.root, path.parent):
-            flush(directory)
-
-    def _set_aside(self, before: float) -> int:
-        """Move the parts last written before a time to a quarantine of their own."""
-        quarantine = self.root / ".quarantine" / _time_stamp()
-        n_parts = 0
-        for path in self._parts.iterdir():
-            try:
-                with open(path, "rb") as part:
-                    if os.fstat(part.fileno()).st_mtime > before:
-                        continue
-                    fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    quarantine.mkdir(parents=True, exist_ok=True)
-                    path.rename(quarantine / path.name)
-                    n_parts += 1
-            except (FileNotFoundError, BlockingIOError):
-                # Published, or taken up again, by another process in this moment.
-                continue
-        return n_parts
 
 
 def _lock(part: BinaryIO, path: Path) -> None:
@@ -355,10 +357,6 @@ def _same_or_taken(name: str, promised: Digests, held: Digests) -> None:
             name=name,
             differences=wrong,
         )
-
-
-def _time_stamp() -> str:
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def _digest_flushed(file: BinaryIO) -> Digests:

@@ -14,8 +14,9 @@ from sqlalchemy import select
 from awlta.config import Profile
 from awlta.errors import AwltaError, Fault, LeaseLost, Refused, UserError
 from awlta.lineage import Workspace
-from awlta.lineage.activity import Activity, host, now, running_release
+from awlta.lineage.activity import Activity, host, now
 from awlta.lineage.packages import recipe_packages
+from awlta.lineage.sources import running_release
 from awlta.persistent import find_class, tables
 from awlta.persistent.records import ObjectRecord, rebuild
 from awlta.processing import JobRecord, JobState, WorkOrder

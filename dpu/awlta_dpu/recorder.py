@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from awlta.lineage import DataProduct, FileRecord
+from awlta.lineage import DataProduct, FileRecord, quality
 from awlta.lineage.activity import Activity, environment_values
 from awlta.persistent.records import ObjectRecord, describe
 from awlta.storage.intent import Lease
@@ -20,6 +20,8 @@ class RemoteRecorder:
     ----------
     ask : callable
     """
+
+    begins_first = True  # one order is one intent, so that it is never committed twice
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
@@ -40,21 +42,22 @@ class RemoteRecorder:
     def archive(
         self,
         product: DataProduct,
-        lease: Lease,
+        lease: Lease | None,
         files: Sequence[FileRecord],
         activity: Activity,
     ) -> None:
         """Have product, lineage, files and activity committed together."""
         self._ask(
             "archive",
-            lease=vars(lease),
+            lease=None if lease is None else vars(lease),
             product=_result(product).to_json(),
             files=[file.to_json() for file in files],
             activity=activity.to_json(),
             environment=environment_values(),
+            flags=quality.to_json(product),
         )
 
-    def fail(self, product: DataProduct, lease: Lease, activity: Activity) -> None:
+    def fail(self, product: DataProduct, lease: Lease | None, activity: Activity) -> None:
         """Keep the record of the failed run; it is sent with the error, in one request."""
         self.failed = activity
 

@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from awlta.errors import AwltaError, Fault, RecipeFailed
 from awlta.lineage import DataProduct, making
-from awlta.lineage.activity import running_release
 from awlta.lineage.packages import load_recipes, recipe_packages
+from awlta.lineage.sources import running_release
 from awlta.persistent import store
 from awlta.processing import WorkOrder
 from awlta.processing.wire import Wire
@@ -121,7 +121,7 @@ def carry_out(line: Line, release: str, client: DataClient, scratch: Path | None
             scratch,
             order.user,
             order_id=order.order_id,
-            at_bench=counter.set_bench,
+            tell=counter.set_bench,
         )
         return 0
     except (Exception, SystemExit) as error:  # noqa: BLE001  # told to the front-end

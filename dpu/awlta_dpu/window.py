@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from awlta.errors import BadInput, BadValue, LeaseLost, Refused, StorageFault, from_json
-from awlta.lineage import DataProduct, FileRecord, Workspace
+from awlta.lineage import DataProduct, FileRecord, Workspace, quality
 from awlta.lineage.activity import Activity
+from awlta.lineage.sets import pinned_as
 from awlta.persistent import Persistent
 from awlta.persistent.records import ObjectRecord, describe
 from awlta.processing import JobRecord, JobState, WorkOrder
@@ -138,8 +139,9 @@ class Window:
         self._active(order_id, _get(body, "attempt", int))
         workspace = self._books.workspace(order)
         if not self._books.is_archived(job):
-            with workspace.use():
+            with workspace.use(), pinned_as(order.pinned):
                 product = _handed_in(workspace, body, order, lease)
+                quality.take(product, body.get("flags"))
                 files = [FileRecord.from_json(file) for file in _get(body, "files", list)]
                 _check_stored(workspace, files)
                 activity = _activity(_get(body, "activity", dict), order)

@@ -8,16 +8,18 @@ import numpy as np
 
 from awlta import kernels
 from awlta.errors import BadInput
-from awlta.lineage import DataProduct, Parameters, Selection, recipe
+from awlta.lineage import DataProduct, Parameters, QCFlag, Selection, recipe
 from awlta.persistent import Attribute, Link, OptionalLink, link, persistent
 
 from . import events
 from .camera_calibration import CameraCalibration
 from .constants import Constants
 from .events import CalibrationState, EventBlock
+from .pedestal_calibration import MAX_BAD_PIXELS
 from .raw_events import RawEvents, raws_for_images
 from .run_calibration import RunCalibration
-from .tables import TableWriter
+from .science import pictures
+from .tables import TableWriter, blocks
 
 TABLE = "dl1/event/telescope/images"
 
@@ -35,7 +37,7 @@ class ExtractionParameters(Parameters):
 class CameraImages(DataProduct):
     """Calibrated images of one telescope and run (DL1)."""
 
-    raw: Link[RawEvents] = link("events the images come from")
+    raw: Link[RawEvents] = link("events the images come from", locates=True)
     calibration: OptionalLink[CameraCalibration] = link(
         "pedestals and gains", valid_at="raw.calibration_time", same="raw.telescope"
     )
@@ -45,6 +47,8 @@ class CameraImages(DataProduct):
     parameters: Link[ExtractionParameters] = link("gain selection and window")
     n_events: Attribute[int] = persistent("number of images", init=False)
     n_bad_pixels: Attribute[int] = persistent("pixels without a charge", init=False)
+
+    MANY_BAD_PIXELS = QCFlag(0, "fraction of pixels without a charge above limit", blocking=False)
 
     @recipe
     def make(self) -> None:
@@ -106,18 +110,43 @@ class CameraImages(DataProduct):
             **window,
         )
 
+    def verify(self) -> None:
+        """Compare the number of pixels without a charge with its limit."""
+        n_pixels = self.raw.telescope.camera.n_pixels
+        self.MANY_BAD_PIXELS.above(self.n_bad_pixels / n_pixels, MAX_BAD_PIXELS)
+
+    def draw(self, figure: Any) -> None:
+        """Draw the brightest image, its times, the mean image, and charges of the first block."""
+        telescope, path = self.raw.telescope, self.retrieve()
+        brightest, total, charges = None, np.zeros(telescope.camera.n_pixels), np.empty(0)
+        for block in blocks(path, TABLE):
+            light = np.nansum(block["image"], axis=1)
+            if brightest is None or light.max() > np.nansum(brightest["image"]):
+                brightest = block[np.argmax(light)]
+            total += block["image"].sum(axis=0)
+            charges = charges if charges.size else block["image"]
+        figure.suptitle(f"Images of {telescope.name}, run {self.raw.run}, {self.n_events} events")
+        axes = figure.subplots(2, 2)
+        place = (telescope.camera.pixel_x, telescope.camera.pixel_y)
+        if brightest is not None:
+            name = f"event {brightest['event_id']}"
+            pictures.camera(axes[0, 0], place, brightest["image"], f"charge, {name} (p.e.)")
+            pictures.camera(axes[0, 1], place, brightest["peak_time"], f"peak time, {name} (ns)")
+            pictures.camera(axes[1, 0], place, total / self.n_events, "mean charge (p.e.)")
+        pictures.distribution(axes[1, 1], charges, "charge of a pixel (p.e.)", logarithmic=True)
+
     @classmethod
     def targets(cls, wanted: Selection) -> list[CameraImages]:
         """Return the images of a run, or of all runs, telescope by telescope."""
         own = {c.raw.object_id: c for c in wanted.of(RunCalibration)}
-        return [
-            cls.get_target(
-                raw=raw,
-                run_calibration=own.get(raw.object_id),
-                parameters=ExtractionParameters(),
-            )
+        return cls.get_targets(
+            {
+                "raw": raw,
+                "run_calibration": own.get(raw.object_id),
+                "parameters": wanted.parameters(cls, raw.telescope),
+            }
             for raw in raws_for_images(wanted)
-        ]
+        )
 
 
 def row_type(n_pixels: int) -> np.dtype[Any]:

@@ -7,16 +7,20 @@ from typing import Any
 import numpy as np
 
 from awlta import kernels
-from awlta.lineage import DataProduct, Parameters, Selection, recipe
+from awlta.lineage import Case, DataProduct, Parameters, QCFlag, Selection, recipe
 from awlta.persistent import Attribute, Link, link, persistent
 
 from .camera_images import TABLE as IMAGES
 from .camera_images import CameraImages
 from .instrument import field_of_view
-from .tables import TableWriter, blocks
+from .science import pictures
+from .tables import TableWriter, blocks, read_table
 
 TABLE = "dl1/event/telescope/parameters"
 ANGLES = ("phi", "psi", "psi_uncertainty")
+
+MAX_EMPTY = 0.95
+"""Fraction; a telescope that triggers with the others sees light in more of its images."""
 
 
 class CleaningParameters(Parameters):
@@ -32,14 +36,22 @@ class CleaningParameters(Parameters):
         "picture neighbours that a picture pixel must have", default=2, low=0
     )
 
+    # as in the stereo example of ctapipe: large mirrors see more night sky, small ones less
+    defaults = (
+        Case(telescope="LST*", picture=7.5, boundary=5.0),
+        Case(telescope="SST*", picture=7.0),
+    )
+
 
 class ImageParameters(DataProduct):
     """Hillas parameters, leakage and islands of the cleaned images of one telescope (DL1)."""
 
-    images: Link[CameraImages] = link("images that are described")
+    images: Link[CameraImages] = link("images that are described", locates=True)
     parameters: Link[CleaningParameters] = link("thresholds applied")
     n_events: Attribute[int] = persistent("number of images", init=False)
     n_showers: Attribute[int] = persistent("images that cleaning left light in", init=False)
+
+    MOSTLY_EMPTY = QCFlag(0, "fraction of images without light above limit", blocking=False)
 
     @recipe
     def make(self) -> None:
@@ -68,14 +80,33 @@ class ImageParameters(DataProduct):
                 self.n_events += len(rows)
                 self.n_showers += int(np.isfinite(rows["intensity"]).sum())
 
+    def verify(self) -> None:
+        """Compare the number of images without light with its limit."""
+        n_empty = self.n_events - self.n_showers
+        self.MOSTLY_EMPTY.above(n_empty / max(1, self.n_events), MAX_EMPTY)
+
+    def draw(self, figure: Any) -> None:
+        """Draw light, shape, place and leakage of the images."""
+        rows = read_table(self.retrieve(), TABLE)
+        raw = self.images.raw
+        figure.suptitle(f"Images of {raw.telescope.name}, run {raw.run}: {self.n_showers} showers")
+        axes = figure.subplots(2, 2)
+        pictures.distribution(axes[0, 0], rows["intensity"], "light (p.e.)", logarithmic=True)
+        axes[0, 1].plot(rows["length"], rows["width"], ".", markersize=4)
+        axes[0, 1].set_xlabel("length (deg)")
+        axes[0, 1].set_ylabel("width (deg)")
+        pictures.directions(axes[1, 0], rows["x"], rows["y"])
+        leakage = rows["leakage_intensity_width_1"]
+        pictures.distribution(axes[1, 1], leakage, "light in the outermost pixels (fraction)")
+
     @classmethod
     def targets(cls, wanted: Selection) -> list[ImageParameters]:
         """Return the parameters of the images of a run whose camera has a geometry."""
-        return [
-            cls.get_target(images=images, parameters=CleaningParameters())
+        return cls.get_targets(
+            {"images": images, "parameters": wanted.parameters(cls, images.raw.telescope)}
             for images in wanted.of(CameraImages)
             if images.raw.telescope.camera.pixel_x is not None
-        ]
+        )
 
 
 def row_type(n_pixels: int) -> np.dtype[Any]:

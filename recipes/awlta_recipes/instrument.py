@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from awlta import kernels
 from awlta.errors import BadInput
-from awlta.persistent import Attribute, Link, Persistent, link, persistent
+from awlta.persistent import Attribute, Link, OptionalLink, Persistent, link, persistent
+from awlta.persistent.codecs import TimeZone
 
 from .events import CameraDescription, TelescopeDescription
 
@@ -40,6 +43,39 @@ class Camera(Persistent, shared=True):
         )
 
 
+class Site(Persistent, shared=True):
+    """Where an array stands."""
+
+    name: Attribute[str] = persistent("name of the site")
+    time_zone: Attribute[TimeZone] = persistent("by which nights go from noon to noon")
+    longitude: Attribute[float] = persistent("to the east", unit="deg", low=-180, high=180)
+    latitude: Attribute[float] = persistent("to the north", unit="deg", low=-90, high=90)
+    height: Attribute[float] = persistent("above the sea", unit="m")
+
+    @classmethod
+    def named(cls, name: str | int | float | None) -> Site | None:
+        """Return a site of CTAO by its name, None for any other."""
+        return next((cls(**values) for values in _SITES if values["name"] == name), None)
+
+
+_SITES: tuple[dict[str, Any], ...] = (
+    {
+        "name": "CTAO-North",
+        "time_zone": "Atlantic/Canary",
+        "longitude": -17.8920,
+        "latitude": 28.7622,
+        "height": 2147.0,
+    },
+    {
+        "name": "CTAO-South",
+        "time_zone": "America/Santiago",
+        "longitude": -70.3163,
+        "latitude": -24.6835,
+        "height": 2150.0,
+    },
+)
+
+
 class Telescope(Persistent, shared=True):
     """A telescope of an array, with its camera."""
 
@@ -51,9 +87,12 @@ class Telescope(Persistent, shared=True):
     focal_length: Attribute[float] = persistent("effective focal length", unit="m")
     mirror_area: Attribute[float] = persistent("area of the mirror", unit="m2")
     camera: Link[Camera] = link("camera that it carries")
+    site: OptionalLink[Site] = link("where it stands, if the file tells", default=None)
 
     @classmethod
-    def of(cls, telescope: TelescopeDescription, camera: Camera) -> Telescope:
+    def of(
+        cls, telescope: TelescopeDescription, camera: Camera, site: Site | None = None
+    ) -> Telescope:
         """Return the telescope that a file describes."""
         return cls(
             tel_id=telescope.tel_id,
@@ -64,6 +103,7 @@ class Telescope(Persistent, shared=True):
             focal_length=telescope.focal_length,
             mirror_area=telescope.mirror_area,
             camera=camera,
+            site=site,
         )
 
 

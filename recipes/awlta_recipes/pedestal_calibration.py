@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from awlta.lineage import Calibration, Parameters, Selection, new_hdf5, recipe
+from awlta.lineage import Calibration, Parameters, QCFlag, Selection, new_hdf5, recipe
 from awlta.persistent import Attribute, Link, link, persistent
 
 from .events import EventKind
 from .raw_events import RawEvents
-from .science import pedestal
+from .science import pedestal, pictures
+
+MAX_NOISE = 50.0
+"""adc; the noise of a sample is 3 to 10 in a dark night, and some 30 beside a bright moon."""
+
+MAX_BAD_PIXELS = 0.1
+"""Fraction; with more, images have holes at every place that showers fall on."""
 
 
 class PedestalParameters(Parameters):
@@ -29,13 +35,16 @@ class PedestalParameters(Parameters):
 class PedestalCalibration(Calibration):
     """Pedestal and noise of each gain and pixel of one telescope."""
 
-    raw: Link[RawEvents] = link("pedestal events")
+    raw: Link[RawEvents] = link("pedestal events", locates=True)
     parameters: Link[PedestalParameters] = link("window, clipping, validity")
     n_events: Attribute[int] = persistent("events used", init=False)
     n_bad_pixels: Attribute[int] = persistent("pixels too noisy or too quiet", init=False)
     median_noise: Attribute[float] = persistent(
         "median noise of a sample, high gain", unit="adc", init=False
     )
+
+    BAD_RMS = QCFlag(0, "median noise of a sample above limit (adc)")
+    MANY_BAD_PIXELS = QCFlag(1, "fraction of pixels too noisy or too quiet above limit")
 
     @recipe
     def make(self) -> None:
@@ -50,14 +59,31 @@ class PedestalCalibration(Calibration):
         self.timestamp_start = self.raw.begin()
         self.timestamp_end = self.timestamp_start + timedelta(hours=self.parameters.validity)
 
+    def verify(self) -> None:
+        """Compare noise and number of bad pixels with what a camera has that is in order."""
+        self.BAD_RMS.above(self.median_noise, MAX_NOISE)
+        n_pixels = self.raw.telescope.camera.n_pixels
+        self.MANY_BAD_PIXELS.above(self.n_bad_pixels / n_pixels, MAX_BAD_PIXELS)
+
+    def draw(self, figure: Any) -> None:
+        """Draw level and noise over the camera and as distributions."""
+        found, instrument = read_pedestal(self.retrieve()), self.raw.telescope.camera
+        figure.suptitle(f"Pedestals of {self.raw.telescope.name}, run {self.raw.run}")
+        axes = figure.subplots(2, 2)
+        place = (instrument.pixel_x, instrument.pixel_y)
+        pictures.camera(axes[0, 0], place, found.mean[0], "level, high gain (adc)")
+        pictures.camera(axes[0, 1], place, found.std[0], "noise of a sample, high gain (adc)")
+        pictures.per_gain(axes[1, 0], found.mean, "level (adc)")
+        pictures.per_gain(axes[1, 1], found.std, "noise of a sample (adc)")
+
     @classmethod
     def targets(cls, wanted: Selection) -> list[PedestalCalibration]:
         """Return the pedestals of every pedestal run."""
-        return [
-            cls.get_target(raw=raw, parameters=PedestalParameters())
+        return cls.get_targets(
+            {"raw": raw, "parameters": wanted.parameters(cls, raw.telescope)}
             for raw in wanted.of(RawEvents)
             if raw.kind is EventKind.PEDESTAL and raw.n_events > 1
-        ]
+        )
 
 
 def write_arrays(path: Path, value: Any) -> None:

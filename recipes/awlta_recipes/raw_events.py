@@ -28,12 +28,14 @@ CALIBRATION_RUNS = (EventKind.PEDESTAL, EventKind.FLATFIELD)
 class RawEvents(DataProduct):
     """Events of one telescope in one raw file, counted and checked (DL0)."""
 
-    source: Link[RawFile] = link("file that holds the events")
+    source: Link[RawFile] = link("file that holds the events", locates=True)
     telescope: Link[Telescope] = link("telescope that recorded them")
-    run: Attribute[int] = persistent("run number", init=False)
+    run: Attribute[int] = persistent("run number", init=False, index=True)
     kind: Attribute[EventKind] = persistent("what the run was taken for", init=False)
     state: Attribute[CalibrationState] = persistent("what the samples are", init=False)
-    start: Attribute[datetime | None] = persistent("start of the run", init=False)
+    start: Attribute[datetime | None] = persistent(
+        "start of the run", init=False, index=True, night="telescope.site.time_zone"
+    )
     stop: Attribute[datetime | None] = persistent("end of the run", init=False)
     calibration_time: Attribute[datetime | None] = persistent(
         "time that a calibration must cover, None for events in p.e.", init=False
@@ -93,7 +95,7 @@ class RawEvents(DataProduct):
         files = RawFile.select_all().order_by("run")
         if run is not None:
             files = files.where(RawFile.kind.in_(CALIBRATION_RUNS) | (RawFile.run == run))
-        return [cls.get_target(source=f, telescope=t) for f in files for t in f.telescopes]
+        return cls.get_targets({"source": f, "telescope": t} for f in files for t in f.telescopes)
 
 
 def raws_for_images(wanted: Selection) -> list[RawEvents]:

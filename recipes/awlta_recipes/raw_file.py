@@ -13,7 +13,7 @@ from awlta.persistent.keys import check_object_id
 
 from . import events
 from .events import CalibrationState, EventKind
-from .instrument import Camera, Telescope
+from .instrument import Camera, Site, Telescope
 from .simulated_run import SimulatedRun
 
 _ENDINGS = {"simtel": ".simtel", "zfits": ".fits.fz", "awlta-hdf5": ".h5"}
@@ -23,21 +23,26 @@ _MEDIA = {"zfits": "application/fits", "awlta-hdf5": "application/x-hdf5"}
 class RawFile(Ingested):
     """A raw event file of one run, with the events of one telescope or several (DL0)."""
 
-    run: Attribute[int] = persistent("run number")
+    run: Attribute[int] = persistent("run number", index=True)
     kind: Attribute[EventKind] = persistent("what the run was taken for")
     state: Attribute[CalibrationState] = persistent("what the samples are")
     file_format: Attribute[str] = persistent("simtel, zfits or awlta-hdf5")
-    start: Attribute[datetime | None] = persistent("start of the run, None if not told")
+    start: Attribute[datetime | None] = persistent(
+        "start of the run, None if not told", index=True, night="site.time_zone"
+    )
     stop: Attribute[datetime | None] = persistent("end of the run, None if not told")
     n_events: Attribute[int] = persistent("array events in the file")
     alt: Attribute[float | None] = persistent("altitude of the pointing", unit="deg")
     az: Attribute[float | None] = persistent("azimuth of the pointing", unit="deg")
-    ra: Attribute[float | None] = persistent("right ascension of the pointing", unit="deg")
-    dec: Attribute[float | None] = persistent("declination of the pointing", unit="deg")
+    ra: Attribute[float | None] = persistent(
+        "right ascension of the pointing", unit="deg", sky="ra"
+    )
+    dec: Attribute[float | None] = persistent("declination of the pointing", unit="deg", sky="dec")
     target_ra: Attribute[float | None] = persistent("right ascension of the target", unit="deg")
     target_dec: Attribute[float | None] = persistent("declination of the target", unit="deg")
     origin: Attribute[str] = persistent("who wrote it, as it says itself", default="")
     telescopes: Links[Telescope] = reference("telescopes with events in the file", default=())
+    site: OptionalLink[Site] = reference("where it was taken, if the file tells", default=None)
     simulation: OptionalLink[SimulatedRun] = link("simulated run it comes from", default=None)
 
     @classmethod
@@ -51,6 +56,7 @@ class RawFile(Ingested):
         header = events.read_header(path)
         cameras = {t.camera.name: Camera.of(t.camera) for t in header.telescopes}
         facts = header.facts
+        site = Site.named(facts.get("site"))
         return cls(
             original_name=path.name,
             run=header.run,
@@ -67,7 +73,8 @@ class RawFile(Ingested):
             target_ra=_number(facts.get("source_ra")),
             target_dec=_number(facts.get("source_dec")),
             origin=str(facts.get("origin", "")),
-            telescopes=[Telescope.of(t, cameras[t.camera.name]) for t in header.telescopes],
+            telescopes=[Telescope.of(t, cameras[t.camera.name], site) for t in header.telescopes],
+            site=site,
             simulation=_simulated(path),
         )
 

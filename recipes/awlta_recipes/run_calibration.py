@@ -27,7 +27,7 @@ class NominalParameters(Parameters):
 class RunCalibration(DataProduct):
     """Constants from the run's own file, or estimated from its own events and nominal gains."""
 
-    raw: Link[RawEvents] = link("events that bring the constants")
+    raw: Link[RawEvents] = link("events that bring the constants", locates=True)
     parameters: Link[NominalParameters] = link("what is assumed if the file brings no gains")
     origin: Attribute[str] = persistent("where pedestals and gains come from", init=False)
     is_nominal: Attribute[bool] = persistent("gains are assumed, not measured", init=False)
@@ -56,12 +56,12 @@ class RunCalibration(DataProduct):
     @classmethod
     def targets(cls, wanted: Selection) -> list[RunCalibration]:
         """Return one for each raw run that no camera calibration covers."""
-        return [
-            cls.get_target(raw=raw, parameters=NominalParameters())
+        return cls.get_targets(
+            {"raw": raw, "parameters": wanted.parameters(cls, raw.telescope)}
             for raw in raws_for_images(wanted)
             if raw.state is not CalibrationState.PE
             and not CameraCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
-        ]
+        )
 
 
 def _baselines(blocks: Iterable[NDArray[np.uint16]]) -> NDArray[np.float32]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib import recfunctions
 
 from awlta.errors import BadInput
-from awlta.lineage import DataProduct, Parameters, Selection, recipe
+from awlta.lineage import DataProduct, Parameters, QCFlag, Selection, recipe
 from awlta.persistent import Attribute, Link, Links, link, persistent
 
 from .image_parameters import TABLE as IMAGES
 from .image_parameters import ImageParameters
 from .raw_file import RawFile
-from .science import stereo
+from .science import pictures, stereo
 from .science.coordinates import from_offsets, tilted_positions
 from .tables import TableWriter, read_table
 
 TABLE = "dl2/event/subarray/geometry/HillasReconstructor"
+
+MIN_RECONSTRUCTED = 0.1
+"""Fraction; below it, telescopes do not see the same showers: pointings or clocks differ."""
 
 
 class StereoParameters(Parameters):
@@ -32,11 +37,17 @@ class StereoParameters(Parameters):
 class ShowerGeometry(DataProduct):
     """Directions and cores of the showers of one run (DL2)."""
 
-    images: Links[ImageParameters] = link("image parameters of all telescopes of the run")
+    images: Links[ImageParameters] = link(
+        "image parameters of all telescopes of the run", locates=True
+    )
     parameters: Link[StereoParameters] = link("cuts on images")
-    run: Attribute[int] = persistent("run number", init=False)
+    run: Attribute[int] = persistent("run number", init=False, index=True)
     n_events: Attribute[int] = persistent("array events", init=False)
     n_reconstructed: Attribute[int] = persistent("showers with a direction", init=False)
+
+    FEW_RECONSTRUCTED = QCFlag(
+        0, "fraction of showers with a direction below limit", blocking=False
+    )
 
     @recipe
     def make(self) -> None:
@@ -53,6 +64,25 @@ class ShowerGeometry(DataProduct):
             table.append(rows)
         self.run = source.run
         self.n_events, self.n_reconstructed = len(rows), int(rows["is_valid"].sum())
+
+    def verify(self) -> None:
+        """Compare the number of showers with a direction with its limit."""
+        fraction = self.n_reconstructed / max(1, self.n_events)
+        self.FEW_RECONSTRUCTED.below(fraction, MIN_RECONSTRUCTED)
+
+    def draw(self, figure: Any) -> None:
+        """Draw directions and cores, and how well the axes of the images meet."""
+        rows = read_table(self.retrieve(), TABLE)
+        rows = rows[rows["is_valid"]]
+        figure.suptitle(f"Showers of run {self.run}: {self.n_reconstructed} of {self.n_events}")
+        axes = figure.subplots(2, 2)
+        pictures.directions(axes[0, 0], rows["fov_lon"], rows["fov_lat"])
+        places = self._positions(self.images[0].images.raw.source)
+        named = {f"telescope {number}": place for number, place in places.items()}
+        pictures.cores(axes[0, 1], rows["core_lon"], rows["core_lat"], named)
+        spread = "scatter of the crossings (deg)"
+        pictures.distribution(axes[1, 0], rows["direction_spread"], spread)
+        pictures.distribution(axes[1, 1], rows["intensity"], "light (p.e.)", logarithmic=True)
 
     def _cuts(self) -> stereo.ImageCuts:
         return stereo.ImageCuts(**self.parameters.values())
@@ -84,11 +114,11 @@ class ShowerGeometry(DataProduct):
             source = part.images.raw.source
             if source.alt is not None:
                 by_file.setdefault(source.object_id, []).append(part)
-        return [
-            cls.get_target(images=_ordered(parts), parameters=StereoParameters())
+        return cls.get_targets(
+            {"images": _ordered(parts), "parameters": wanted.parameters(cls)}
             for parts in by_file.values()
             if len(parts) > 1
-        ]
+        )
 
 
 def _ordered(parts: list[ImageParameters]) -> list[ImageParameters]:

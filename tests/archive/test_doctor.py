@@ -147,8 +147,18 @@ def test_work_of_a_living_process_is_left_alone(home):
 def test_a_table_that_lacks_a_column_of_its_class_is_found(home):
     Exposure(n=3).make()
     with home.database.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE exposure ADD COLUMN colour TEXT"))
-    assert found(home) == [("table", "exposure and class Exposure differ in colour")]
+        connection.execute(text("ALTER TABLE exposure DROP COLUMN total"))
+    (finding,) = examine(home)
+    assert finding.what == ("The table exposure has no column total; Exposure.total is declared")
+    assert finding.remedy.startswith("Give Exposure.total a default")
+
+
+def test_a_table_that_awaits_its_migration_is_found(home):
+    Exposure(n=3).make()
+    with home.database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE exposure DROP COLUMN n"))
+    (finding,) = examine(home)
+    assert finding.remedy == "'awlta migrate' mends it, 'awlta migrate --dry-run' shows how"
 
 
 def test_an_unreachable_dataserver_is_a_finding_beside_the_others(new_profile, home):

@@ -24,7 +24,7 @@ LARGEST = 400
 CROWDED = {
     "Session": "the face of a store, and the one way to the database",
     "Workspace": "the faces of a workplace and of a recorder",
-    "Counter": "the same workplace for a runner without a database",
+    "BareWorkplace": "the same workplace where there is no database",
     "Query": "what one asks of a query",
     "Condition": "a condition is a query as it stands",
     "Shelf": "the steps of a file's way in and out, which must agree",

@@ -1,145 +1,147 @@
-"""How fast objects are stored and asked for, against raw sqlite3 in the same run.
+"""How fast products are stored, asked for and planned, against the drivers alone and the peers.
 
-usage: bench_persistence.py [--layers 20] [--width 1000] [--rounds 3]
+usage: bench_persistence.py [--layers 20] [--width 1000] [--rounds 3] [--no-peers] [--no-postgres]
 
-The workload: layers of products, each depending on two of the layer before, with five attributes
-and one of 50 parameter sets. Raw means the same rows in tables of the same columns by
-``executemany``, WAL and synchronous FULL on the same file system, the same recursive query, and
-the joins of the path query (two links away, three conditions) written by hand.
-No recipe is run and no file is stored. Ratios above 1 mean faster than raw.
+Everything is measured in this run, on one file system, at equal durability (what is private:
+WAL with synchronous NORMAL; PostgreSQL with its defaults but fsync off for both sides). What raw
+means is said in persistence_work.py; peers run in an environment of their own (scripts/peers).
+Figures with "make" run a recipe for each product and write its activity.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import sqlite3
 import statistics
+import subprocess
+import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from awlta.lineage.closure import related
-from awlta.persistent import Attribute, Link, OptionalLink, Persistent, link, persistent
-from awlta.persistent.database import create
-from awlta.persistent.session import Session
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-N_PARAMETERS = 50
+import persistence_reading as reading
+import persistence_work as work
+from postgres import Cluster
+
+from awlta.errors import AwltaError
+
+ROOT = Path(__file__).parents[2]
+PEERS = ROOT / ".venv-peers" / "bin" / "python"
+
+Pair = tuple[float, float]
+"""Ours and raw."""
+
+WANTED: dict[str, tuple[str, float]] = {
+    "one_a_commit": ("products/s", 4),
+    "one_make_a_commit": ("products/s", 10),
+    "bulk": ("products/s", 3),
+    "bulk_make": ("products/s", 5),
+    "pg_bulk": ("products/s", 2.5),
+    "pg_bulk_make": ("products/s", 4),
+    "ancestors": ("ms", 2),
+    "descendants": ("ms", 2),
+    "ancestors_live": ("ms", 5),
+    "double_depth": ("ms", 1.2),
+    "path": ("ms", 3),
+    "pg_ancestors": ("ms", 2),
+    "pg_path": ("ms", 3),
+    "replan_current": ("ms", 3),
+    "bytes_a_product": ("bytes", 1.3),
+}
+"""Figure to its unit, and how many times worse than the limit it may be."""
+
+PEERS_WANTED: dict[str, tuple[str, float]] = {
+    "aiida_one": ("one_make_a_commit", 150),
+    "aiida_bulk": ("bulk_make", 10),
+    "aiida_ancestors": ("ancestors", 1000),
+    "quantum_graph": ("plan_new", 25),
+    "snakemake": ("plan_new", 130),
+    "ninja": ("replan_current", 1),
+}
+"""Figure of a peer to ours that it is compared with, and how many times better ours should be."""
 
 
-class BenchSettings(Persistent, shared=True):
-    """One of the parameter sets."""
-
-    value: Attribute[int] = persistent("a value")
-
-
-class BenchProduct(Persistent):
-    """A product of the workload."""
-
-    a: Attribute[float] = persistent("a number")
-    b: Attribute[float] = persistent("a number")
-    c: Attribute[float] = persistent("a number")
-    label: Attribute[str] = persistent("a text")
-    layer: Attribute[int] = persistent("number of the layer")
-    left: OptionalLink[BenchProduct] = link("one of the layer before", default=None)
-    right: OptionalLink[BenchProduct] = link("another of the layer before", default=None)
-    settings: Link[BenchSettings] = link("parameters")
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Return the seconds that a piece of work takes."""
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
-def workload(settings: list[BenchSettings], layers: int, width: int) -> list[BenchProduct]:
-    """Return the products, uncommitted."""
-    found: list[BenchProduct] = []
-    before: list[BenchProduct] = []
-    for layer in range(layers):
-        shift = 31 if layer % 2 else 1
-        row = [
-            BenchProduct(
-                a=1.0 * n,
-                b=0.5 * n,
-                c=float(layer),
-                label=f"product {n}",
-                layer=layer,
-                left=before[n] if before else None,
-                right=before[(n + shift) % width] if before else None,
-                settings=settings[n % N_PARAMETERS],
+def writing_sqlite(folder: Path, layers: int, width: int) -> Iterator[tuple[str, Pair]]:
+    """Yield the figures of writing to SQLite."""
+    path = folder / "write.db"
+    with work.workspace_of(f"sqlite:///{path}", folder) as workspace:
+        settings = work.new_settings(workspace)
+        work.make_together(workspace, work.intentions(settings, 1, 3, "first"))
+        for name, write in (("bulk", work.store), ("bulk_make", work.make_together)):
+            with work.captured() as rows:
+                took = work.seconds(
+                    lambda write=write, name=name: write(
+                        workspace, work.intentions(settings, layers, width, name)
+                    )
+                )
+            raw = work.RawSqlite(folder / f"{name}.raw", path)
+            bare = work.seconds(lambda raw=raw, rows=rows: raw.write(rows))
+            yield name, (layers * width / took, layers * width / bare)
+            parts = work.single_rows(rows, 500)
+            one = "one_make_a_commit" if name == "bulk_make" else "one_a_commit"
+            singles = work.intentions(settings, 1, 500, one)
+            took = work.seconds(
+                lambda write=write, singles=singles: [
+                    p.make() if write is work.make_together else write(workspace, [p])
+                    for p in singles
+                ]
             )
-            for n in range(width)
-        ]
-        found += row
-        before = row
-    return found
+            bare = work.seconds(lambda raw=raw, parts=parts: [raw.write(p) for p in parts])
+            yield one, (500 / took, 500 / bare)
+            raw.connection.close()
 
 
-def raw_rows(products: list[BenchProduct]) -> dict[str, list[tuple[object, ...]]]:
-    """Return the rows that raw sqlite3 writes: product, attributes, links."""
-    keys = {id(p): n + 1 for n, p in enumerate(products)}
-    rows: dict[str, list[tuple[object, ...]]] = {"product": [], "attributes": [], "dep": []}
-    for product in products:
-        key = keys[id(product)]
-        rows["product"].append((key, os.urandom(16), "BenchProduct", 0))
-        values = (product.a, product.b, product.c, product.label, product.layer)
-        rows["attributes"].append((key, *values))
-        for role in ("left", "right"):
-            target = product.__dict__[role]
-            if target is not None:
-                rows["dep"].append((key, role, 0, keys[id(target)]))
-        rows["dep"].append((key, "settings", 0, 10**9 + product.layer))
-    return rows
+def writing_postgres(
+    cluster: Cluster, folder: Path, layers: int, width: int
+) -> Iterator[tuple[str, Pair]]:
+    """Yield the figures of writing to PostgreSQL."""
+    url = cluster.url(cluster.new_database())
+    with work.workspace_of(url, folder) as workspace:
+        settings = work.new_settings(workspace)
+        work.make_together(workspace, work.intentions(settings, 1, 9, "first"))
+        raw = work.RawPostgres(url)
+        for name, write in (("pg_bulk", work.store), ("pg_bulk_make", work.make_together)):
+            with work.captured() as rows:
+                took = work.seconds(
+                    lambda write=write, name=name: write(
+                        workspace, work.intentions(settings, layers, width, name)
+                    )
+                )
+            bare = work.seconds(lambda rows=rows: raw.write(rows))
+            yield name, (layers * width / took, layers * width / bare)
+        raw.connection.close()
 
 
-def open_raw(path: Path) -> sqlite3.Connection:
-    """Return a raw database with the tables."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript(
-        """PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
-        CREATE TABLE product (id INTEGER PRIMARY KEY, object_id BLOB UNIQUE, class TEXT, made INT);
-        CREATE TABLE attributes (id INTEGER PRIMARY KEY, a REAL, b REAL, c REAL, t TEXT, n INT);
-        CREATE TABLE dep (product INT, role TEXT, position INT, target INT,
-            PRIMARY KEY (product, role, position)) WITHOUT ROWID;
-        CREATE INDEX dep_target ON dep (target, role, product);"""
-    )
-    return connection
+def bytes_a_product(folder: Path, layers: int, width: int) -> Iterator[tuple[str, Pair]]:
+    """Yield what a product takes in our database, and in raw tables of the same columns."""
+    path = folder / "bytes.db"
+    with work.workspace_of(f"sqlite:///{path}", folder) as workspace:
+        settings = work.new_settings(workspace)
+        work.make_together(workspace, work.intentions(settings, 1, 3, "first"))
+        with work.captured() as rows:
+            work.make_together(workspace, work.intentions(settings, layers, width))
+        raw = work.RawSqlite(folder / "bytes.raw", path)
+        raw.write(rows)
+        raw.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw.connection.close()
+    number = layers * width
+    yield "bytes_a_product", (path.stat().st_size / number, raw.path.stat().st_size / number)
 
 
-def write_raw(connection: sqlite3.Connection, rows: dict[str, list[tuple[object, ...]]]) -> None:
-    """Write all rows in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
-    for table, values in rows.items():
-        marks = ", ".join("?" * len(values[0]))
-        connection.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
-    connection.execute("COMMIT")
-
-
-def closure_raw(connection: sqlite3.Connection, key: int) -> int:
-    """Return the number of ancestors by a recursive query."""
-    statement = """WITH RECURSIVE up (id) AS (SELECT target FROM dep WHERE product = ? UNION
-        SELECT d.target FROM dep d JOIN up ON d.product = up.id) SELECT count(*) FROM up"""
-    return int(connection.execute(statement, (key,)).fetchone()[0])
-
-
-def path_ours() -> int:
-    """Return how many products have such a product two links away."""
-    far = (BenchProduct.left.right.b < 50) & (BenchProduct.left.right.layer == 5)
-    return len(BenchProduct.select(far & (BenchProduct.a > 10)).values("label"))
-
-
-def path_raw(connection: sqlite3.Connection) -> int:
-    """Return the same by joins written by hand."""
-    statement = """SELECT x.t FROM attributes x
-        JOIN dep d ON d.product = x.id AND d.role = 'left'
-        JOIN dep e ON e.product = d.target AND e.role = 'right'
-        JOIN attributes y ON y.id = e.target
-        WHERE y.b < 50 AND y.n = 5 AND x.a > 10"""
-    return len(connection.execute(statement).fetchall())
+def peers(call: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Return the figures of the peers by name, empty where they are not installed."""
+    if not PEERS.exists():
+        print("No peers: 'scripts/peers' installs them into .venv-peers", file=sys.stderr)
+        return {}
+    script = Path(__file__).with_name("peer_persistence.py")
+    words = [str(PEERS), str(script), "--targets", str(call.targets)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    print(done.stderr[-2000:], end="", file=sys.stderr)
+    records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {record["figure"]: record for record in records}
 
 
 def main() -> None:
@@ -148,89 +150,75 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=20)
     parser.add_argument("--width", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--targets", type=int, default=10_000)
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--no-postgres", action="store_true")
     call = parser.parse_args()
-    number = call.layers * call.width
-    results: dict[str, list[tuple[float, float]]] = {}
-    for _ in range(call.rounds):
-        for name, pair in measure(call.layers, call.width).items():
-            results.setdefault(name, []).append(pair)
-    print(f"{number} products, medians of {call.rounds}; ours includes objects, links and scope")
-    print(f"{'figure':<24} {'ours':>12} {'raw sqlite3':>12} {'ratio':>7}")
+    pairs: dict[str, list[Pair]] = {}
+    cluster = None if call.no_postgres else Cluster()
+    try:
+        for _ in range(call.rounds):
+            for name, pair in measure(call, cluster):
+                pairs.setdefault(name, []).append(pair)
+    finally:
+        if cluster is not None:
+            cluster.stop()
+    ours = {
+        name: (statistics.median(p[0] for p in many), statistics.median(p[1] for p in many))
+        for name, many in pairs.items()
+    }
+    report(call, ours, {} if call.no_peers else peers(call))
+
+
+def measure(call: argparse.Namespace, cluster: Cluster | None) -> Iterator[tuple[str, Pair]]:
+    """Yield every figure once, from new databases."""
+    with tempfile.TemporaryDirectory(prefix="awlta-bench-") as name:
+        folder = Path(name)
+        yield from writing_sqlite(folder, call.layers, call.width)
+        yield from bytes_a_product(folder, call.layers, call.width)
+        url = f"sqlite:///{folder / 'read.db'}"
+        yield from reading.figures(url, folder, call.layers, call.width, call.targets)
+        yield from reading.writers(folder)
+        if cluster is not None:
+            yield from writing_postgres(cluster, folder, call.layers, call.width)
+            url = cluster.url(cluster.new_database())
+            for figure, pair in reading.figures(url, folder, call.layers, call.width, 0):
+                yield f"pg_{figure}", pair
+
+
+def report(
+    call: argparse.Namespace, ours: dict[str, Pair], told: dict[str, dict[str, Any]]
+) -> None:
+    """Print the table for people, then a line of JSON for each figure."""
+    print(f"{call.layers * call.width} products, {call.targets} targets, {call.rounds} rounds")
+    print(f"{'figure':<22} {'ours':>11} {'limit':>11} {'times worse':>12} {'may be':>7}")
     records = []
-    for name, pairs in results.items():
-        ours, raw = (statistics.median(p[i] for p in pairs) for i in (0, 1))
-        is_rate = name.startswith("store")
-        unit = "products/s" if is_rate else "ms" if "bytes" not in name else "bytes"
-        ratio = ours / raw if is_rate else raw / ours
-        print(f"{name:<24} {ours:>12.4g} {raw:>12.4g} {ratio:>7.3f}")
-        records.append(
-            {
-                "figure": name,
-                "value": round(ours, 4),
-                "unit": unit,
-                "limit": "raw sqlite3, WAL, synchronous FULL",
-                "limit_value": round(raw, 4),
-                "limit_share": round(ratio, 3),
-            }
-        )
+    for name, (value, limit) in ours.items():
+        unit, allowed = WANTED.get(name, ("", 0.0))
+        rate = unit == "products/s"
+        unit = unit or ("targets/s" if "plan" in name else "ms")
+        record = {"figure": name, "value": round(value, 4), "unit": unit}
+        line = f"{name:<22} {value:>11.4g}"
+        if limit:
+            worse = limit / value if rate else value / limit
+            line += f" {limit:>11.4g} {worse:>12.2f}" + (f" {allowed:>7.3g}" if allowed else "")
+            record |= {"limit": "raw", "limit_value": round(limit, 4)}
+            record["limit_share"] = round(1 / worse, 3)
+        print(line)
+        records.append(record)
+    for name, (figure, wanted) in PEERS_WANTED.items():
+        if name not in told or figure not in ours:
+            continue
+        peer, value = told[name]["value"], ours[figure][0]
+        ratio = value / peer if told[name]["unit"].endswith("/s") else peer / value
+        print(f"{figure:<22} {ratio:>9.1f} times {told[name]['peer']} (wanted {wanted:g})")
+        records.append({"figure": figure, "value": value, **told[name], "ratio": round(ratio, 1)})
     for record in records:
         print(json.dumps(record))
 
 
-def measure(layers: int, width: int) -> dict[str, tuple[float, float]]:
-    """Return ours and raw for each figure, from one new database each."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/ours.db"
-        create(url, 0)
-        session = Session(url, "ada", "BENCH")
-        raw = open_raw(Path(folder) / "raw.db")
-        try:
-            with session.use():
-                return _measure(session, raw, layers, width, Path(folder))
-        finally:
-            raw.close()
-            session.close()
-
-
-def _measure(
-    session: Session, raw: sqlite3.Connection, layers: int, width: int, folder: Path
-) -> dict[str, tuple[float, float]]:
-    settings = [BenchSettings(value=n) for n in range(N_PARAMETERS)]
-    session.commit(*settings)
-    products: list[BenchProduct] = []
-    build = seconds(lambda: products.extend(workload(settings, layers, width)))
-    rows = raw_rows(products)
-    number = len(products)
-    ours = seconds(lambda: session.commit(*products))
-    bare = seconds(lambda: write_raw(raw, rows))
-    found = {
-        "store_bulk": (number / ours, number / bare),
-        "store_bulk_with_objects": (number / (ours + build), number / bare),
-    }
-    single = workload(settings, 1, 100)
-    one = seconds(lambda: [session.commit(p) for p in single])
-    parts = [
-        {
-            "product": [(10**6 + n, os.urandom(16), "BenchProduct", 0)],
-            "attributes": [(10**6 + n, 1.0, 2.0, 3.0, "t", n)],
-            "dep": [(10**6 + n, "settings", 0, 10**9)],
-        }
-        for n in range(100)
-    ]
-    bare_one = seconds(lambda: [write_raw(raw, p) for p in parts])  # type: ignore[arg-type]
-    found["store_one_a_commit"] = (100 / one, 100 / bare_one)
-    key = products[-width].__dict__["_key"]
-    related(session, [key], down=False)
-    closure = 1e3 * seconds(lambda: related(session, [key], down=False))
-    bare_closure = 1e3 * seconds(lambda: closure_raw(raw, number - width + 1))
-    found["closure_ms"] = (closure, bare_closure)
-    if path_ours() != path_raw(raw):
-        raise SystemExit("the path query gives other rows than raw SQL")
-    found["path_ms"] = (1e3 * seconds(path_ours), 1e3 * seconds(lambda: path_raw(raw)))
-    size = os.path.getsize(folder / "ours.db") / number
-    found["bytes_a_product"] = (size, os.path.getsize(folder / "raw.db") / number)
-    return found
-
-
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except AwltaError as error:
+        raise SystemExit(str(error)) from error

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 
-from awlta.errors import BadName, NotFound, Refused, StorageFault
+from awlta.errors import BadName, NameTaken, NotFound, Refused, StorageFault
 from awlta.storage import DataClient
 
 BIG = os.urandom(300_000)
@@ -172,7 +172,7 @@ def test_digests_that_arrive_in_pieces_are_read_to_their_end(server, name):
 
 
 def test_a_method_that_is_not_served_is_told_so(server, name):
-    reply = ask(server, "DELETE", f"/{name}")
+    reply = ask(server, "PATCH", f"/{name}")
     assert (reply.status, reply.json()["code"]) == (405, "refused")
 
 
@@ -308,3 +308,25 @@ def test_all_names_are_listed_over_several_pages(serve, file, monkeypatch):
     for number in range(4):
         server.client.store(file("x", b"x"), f"x{number}", object_id="o-1")
     assert [name for name, _ in server.client.names()] == ["x0", "x1", "x2", "x3"]
+
+
+def test_a_file_is_removed_over_http_by_whoever_may_write_and_says_which(serve, file, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("open-sesame")
+    server = serve("--token-file", str(token), "--anonymous-read")
+    client = DataClient(server.url, "open-sesame")
+    held = client.store(file("a", b"12345"), "a", object_id="o-1")
+    with pytest.raises(Refused):
+        DataClient(server.url).remove("a", held.sha256)
+    with pytest.raises(NameTaken):
+        client.remove("a", "0" * 64)
+    with pytest.raises(BadName):
+        client.remove("../index.db", held.sha256)
+    bearer = {"Authorization": "Bearer open-sesame"}
+    reply = ask(server, "DELETE", "/a", headers=bearer)
+    assert (reply.status, reply.json()["code"]) == (400, "bad_input")
+    assert server.files() == {"a": b"12345"}
+
+    assert client.remove("a", held.sha256) is True
+    assert (server.files(), client.head("a")) == ({}, None)
+    assert client.remove("a", held.sha256) is False

@@ -6,6 +6,7 @@ call is not made any more. Each kill is followed by a restart on the same root a
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -39,6 +40,14 @@ SHORT = [
 CALLS = [("loop", "sendto")]
 CALLS += [("workers", call) for call in ("openat", "write", "fchmod", "fsync", "linkat")]
 CALLS += [("workers", call) for call in ("pwrite64", "fdatasync", "unlink", "sendto")]
+REMOVAL = [
+    ("rename", 1),  # the file is in its place
+    ("fsync", 1),  # it is out of it, which is not flushed
+    ("fsync", 2),
+    ("pwrite64", 1),  # the index knows the name
+    ("fdatasync", 1),  # the index is not flushed
+    ("unlink", 1),  # the bytes are there
+]
 
 
 class Story:
@@ -48,6 +57,7 @@ class Story:
         self._serve = serve
         self._folder = folder
         self.content: dict[str, bytes] = {}
+        self._numbers = itertools.count()
         self.server = self.start()
 
     def start(self):
@@ -68,7 +78,7 @@ class Story:
         return survived
 
     def new_file(self) -> str:
-        name = f"run-{len(self.content):04d}.bin"
+        name = f"run-{next(self._numbers):04d}.bin"
         self.content[name] = os.urandom(100_000)
         (self._folder / name).write_bytes(self.content[name])
         return name
@@ -225,3 +235,29 @@ def test_every_flush_comes_before_what_relies_on_it(serve, tmp_path):
     found = [what for line in calls for what, pattern in steps if re.search(pattern, line)]
     assert list(dict.fromkeys(found)) == [what for what, _ in steps]
     assert found.index("part flushed") > max(i for i, f in enumerate(found) if f == "part written")
+
+
+def test_a_kill_at_any_step_of_a_removal_leaves_the_whole_file_or_nothing(serve, tmp_path):
+    story = Story(serve, tmp_path)
+    ends = set()
+    for call, nth in REMOVAL:
+        name = story.new_file()
+        story.store(name)
+        sha256 = digest_file(tmp_path / name).sha256
+        inject = f"inject={call}:signal=SIGKILL:when={nth}"
+        with Strace(threads_of(story.server.pid, "workers"), inject):
+            with pytest.raises(Unreachable):
+                story.server.client.remove(name, sha256)
+            story.server.end()
+        story.server = story.start()
+        is_there = story.server.client.head(name) is not None
+        ends.add((call, is_there))
+        if not is_there:
+            del story.content[name]
+        story.check(complete=True)
+        assert os.listdir(story.server.root / ".removed") == []
+        assert story.server.client.remove(name, sha256) is is_there
+        story.content.pop(name, None)
+        story.check(complete=True)
+    assert ("rename", True) in ends
+    assert ("unlink", False) in ends

@@ -296,3 +296,51 @@ def test_a_part_is_set_aside_unless_it_is_being_written(shelf):
         with pytest.raises(NotFound):
             shelf.set_part_aside(part)
     busy.discard()
+
+
+def test_a_removed_file_and_its_bytes_are_gone_and_its_name_is_free(shelf):
+    store(shelf, "a.fits", b"12345")
+    assert shelf.remove("a.fits", digests(b"12345").sha256) is True
+    assert (shelf.find("a.fits"), path_of(shelf, "a.fits").exists()) == (None, False)
+    assert os.listdir(shelf.root / ".removed") == []
+    assert (shelf.totals()["n_files"], shelf.totals()["bytes"]) == (0, 0)
+    assert shelf.remove("a.fits", digests(b"12345").sha256) is False
+    assert store(shelf, "a.fits", b"another") is True
+
+
+def test_only_the_content_that_is_meant_is_removed(shelf):
+    store(shelf, "a.fits", b"12345")
+    with pytest.raises(NameTaken, match="other content than is to be removed"):
+        shelf.remove("a.fits", digests(b"1234X").sha256)
+    assert read(shelf, "a.fits") == b"12345"
+
+
+def test_a_file_that_the_index_does_not_know_yet_is_removed_too(shelf):
+    cut_off_before_the_index(shelf, "a.fits", b"12345")
+    assert shelf.remove("a.fits", digests(b"12345").sha256) is True
+    assert (shelf.find("a.fits"), path_of(shelf, "a.fits").exists()) == (None, False)
+
+
+def test_the_sweep_completes_a_removal_that_was_cut_off(shelf):
+    for name in ("a.fits", "b.fits"):
+        store(shelf, name, b"12345")
+        path_of(shelf, name).rename(shelf.root / ".removed" / name)
+    store(shelf, "b.fits", b"12345", attempt=2)  # stored again meanwhile
+    shelf.sweep()
+    assert os.listdir(shelf.root / ".removed") == []
+    assert shelf.find("a.fits") is None
+    assert read(shelf, "b.fits") == b"12345"
+    assert shelf.totals()["n_files"] == 1
+
+
+def test_a_file_removed_while_it_is_hashed_does_not_come_back(shelf, monkeypatch):
+    cut_off_before_the_index(shelf, "a.fits", b"12345")
+    enter = shelf._index.enter
+
+    def removed_meanwhile(name, found):
+        path_of(shelf, name).rename(shelf.root / ".removed" / name)
+        return enter(name, found)
+
+    monkeypatch.setattr(shelf._index, "enter", removed_meanwhile)
+    shelf.find("a.fits")
+    assert shelf.known("a.fits") is None

@@ -43,7 +43,11 @@ class Killer:
     def __exit__(self, *exc: object) -> None:
         if self._process.poll() is None:
             self._process.terminate()
-        self._process.communicate()
+        try:
+            self._process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:  # it may miss the signal while a tracee is stopped
+            self._process.kill()
+            self._process.communicate()
 
 
 def check(place, order_id):

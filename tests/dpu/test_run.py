@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from dpu_trial.trial import (
+    TrialChecked,
     TrialCounts,
     TrialDeep,
     TrialSum,
@@ -51,6 +52,16 @@ def test_a_file_written_there_has_the_content_of_one_written_here(dpu, counts, t
     assert there.content_digest == counts.content_digest
     assert there.files[0].content_digest == counts.files[0].content_digest
     assert there.retrieve(tmp_path).stat().st_size == counts.files[0].size
+
+
+@pytest.mark.parametrize(("n", "flags"), [(3, 0), (5, 0b100)])
+def test_what_verify_finds_there_is_committed_with_the_product(dpu, n, flags):
+    job = dpu.run(TrialChecked(n=n))
+    assert job.wait(60) is JobState.COMPLETED
+    assert job.product.is_verified()
+    assert job.product.quality_flags == flags
+    found = [(raised.value, raised.threshold) for raised in job.product.quality_report()]
+    assert found == [(5.0, 3.0)] * bool(flags)
 
 
 def test_the_activity_names_the_order_and_who_gave_it(dpu, counts):

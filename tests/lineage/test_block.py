@@ -1,5 +1,7 @@
 """The fixed block of a file: identity apart from content."""
 
+import time
+
 import h5py
 import numpy as np
 import pytest
@@ -154,3 +156,13 @@ def test_a_recipe_that_writes_a_file_without_room_fails(workspace):
 
     with pytest.raises((BadInput, RecipeFailed), match=r"has no user block"):
         Roomless().make()
+
+
+def test_a_new_file_does_not_tell_when_it_was_written(tmp_path):
+    for name in ("a.h5", "b.h5"):
+        with new_hdf5(tmp_path / name) as file:
+            file["dl1/event/counts"] = np.arange(4)
+            file["dl1"].attrs["n"] = 4
+            file["dl1"].create_dataset("more/x", data=np.zeros(9), chunks=(4,), compression="gzip")
+        time.sleep(1.1)  # HDF5 counts seconds
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()

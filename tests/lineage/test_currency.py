@@ -1,4 +1,4 @@
-"""Up to date or not, which calibration is chosen, and what is found instead of made."""
+"""Up to date or not, and what is found instead of made."""
 
 import gc
 from datetime import timedelta
@@ -15,10 +15,10 @@ from factories import (
     Zero,
 )
 
-from awlta.errors import BadValue, NotFound, NotMade
-from awlta.lineage import Calibration, DataProduct, recipe
-from awlta.lineage.selection import fitting
-from awlta.persistent import Link, OptionalLink, link
+from awlta.errors import BadValue, NotMade
+from awlta.lineage import DataProduct, recipe
+from awlta.lineage.refill import without_work, write_work
+from awlta.persistent import tables
 
 HOUR = timedelta(hours=1)
 
@@ -140,83 +140,6 @@ def test_a_calibration_for_another_time_or_category_changes_nothing(workspace):
     assert summed.uptodate()
 
 
-# selection -------------------------------------------------------------------------------
-
-
-class Dark(Calibration):
-    """A calibration of one exposure of its own."""
-
-    of: Link[Exposure] = link("exposure it was taken from")
-
-    @recipe
-    def make(self):
-        """Take the time of the exposure."""
-        self.timestamp_start, self.timestamp_end = self.of.start - HOUR, self.of.start + HOUR
-
-
-class Darkened(DataProduct):
-    """A product whose calibration must be of the same exposure."""
-
-    exposure: Link[Exposure] = link("exposure")
-    twin: OptionalLink[Exposure] = link("the same exposure", default=None)
-    dark: Link[Dark] = link("dark", valid_at="exposure.start")
-    own: OptionalLink[Dark] = link("own dark", valid_at="twin.start", default=None)
-
-
-class Matched(DataProduct):
-    """A product that wants the dark of the exposure that it is made of."""
-
-    of: Link[Exposure] = link("exposure")
-    dark: Link[Dark] = link("dark", valid_at="of.start", same="of")
-
-
-def test_validity_includes_its_start_and_not_its_end(workspace):
-    first, second = zero(0, 1), zero(1, 2)
-    for hours, chosen in ((0, first), (0.999, first), (1, second), (2, None), (-0.001, None)):
-        assert Zero.valid_for(NOON + hours * HOUR) is chosen
-    assert Zero.valid_for(None) is None
-
-
-def test_the_newest_creation_wins_and_the_first_object_id_among_equals(workspace, new_workspace):
-    zeros = [zero(value=v) for v in (1, 2, 3)]
-    assert Zero.valid_for(NOON) is zeros[2]
-    with workspace.database.write() as connection:
-        connection.exec_driver_sql("UPDATE product SET creation_date = 0 WHERE class_name = 'Zero'")
-    with new_workspace("ada").use():
-        assert Zero.valid_for(NOON).object_id == min(z.object_id for z in zeros)
-
-
-def test_what_is_bad_or_of_a_lesser_category_is_not_chosen(workspace):
-    quick, usual, final = (zero(category=c) for c in "ABC")
-    chosen = {c: fitting([quick, usual, final], NOON, c, None, None)[-1] for c in "ABC"}
-    assert chosen == {"A": quick, "B": usual, "C": final}
-    exposure = ExposureFactory(make=True)
-    for category in "ABC":
-        intention = Summed(exposure=exposure, thresholds=Thresholds(), category=category)
-        assert intention.zero is final
-    workspace.judge(final, 0, "bad")
-    assert Summed(exposure=exposure, thresholds=Thresholds()).zero is usual
-    assert Summed(exposure=exposure, thresholds=Thresholds(), category="C").zero is None
-
-
-def test_without_a_calibration_a_compulsory_link_says_what_is_missing(workspace):
-    exposure = ExposureFactory(make=True)
-    with pytest.raises(NotFound, match=r"No valid Dark covers 2026-03-01T12.*give dark=... your"):
-        Darkened(exposure=exposure)
-    made(Dark(of=exposure))
-    assert Darkened(exposure=exposure).own is None
-
-
-def test_a_rule_may_ask_for_the_same_object(workspace):
-    one, two = ExposureFactory(make=True), ExposureFactory(make=True)
-    darks = {exposure: made(Dark(of=exposure)) for exposure in (one, two)}
-    for exposure, dark in darks.items():
-        assert Dark.valid_for(NOON, "of", exposure) is dark
-        assert Matched(of=exposure).dark is dark
-    with pytest.raises(NotFound, match=r"Expected: one with the same of"):
-        Matched(of=ExposureFactory(make=True))
-
-
 # targets ---------------------------------------------------------------------------------
 
 
@@ -304,3 +227,17 @@ def test_two_people_make_the_same_each_for_themselves(new_workspace):
         found = Summed.get_target(exposure=bob.exposure, zero=None, thresholds=Thresholds())
         assert found is bob
     assert ada.object_id != bob.object_id
+
+
+def test_rows_from_before_digests_were_kept_are_found_once_they_are_written(workspace):
+    summed = made(SummedFactory(thresholds=Thresholds(weight=3)))
+    merged = made(Merged(inputs=[summed]))
+    with workspace.database.write() as connection:
+        connection.execute(tables.product.update().values(work=None))
+    assert without_work(workspace) == 3
+    assert not Merged.get_target(inputs=[summed]).is_made()
+    assert write_work(workspace) == 3
+    assert Merged.get_target(inputs=[summed]) is merged
+    assert (without_work(workspace), write_work(workspace)) == (0, 0)
+    assert write_work(workspace, ["Merged"]) == 1
+    assert Merged.get_target(inputs=[summed]) is merged

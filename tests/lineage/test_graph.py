@@ -15,7 +15,6 @@ from factories import (
     Thresholds,
 )
 from prov.constants import PROV_ACTIVITY, PROV_ENTITY
-from sqlalchemy import event
 
 from awlta.errors import NotMade, Refused
 
@@ -217,14 +216,13 @@ def test_the_release_is_stored_with_its_sources(workspace, tmp_path):
     assert len(Exposure.select_all()) == 1
 
 
-def test_files_of_products_that_came_together_are_read_together(workspace, new_workspace):
+def test_files_of_products_that_came_together_are_read_together(
+    workspace, new_workspace, statements
+):
     for _ in range(4):
         ExposureFactory(make=True)
-    with new_workspace("ada").use() as other:
+    with new_workspace("ada").use():
         products = Exposure.select_all().all()
-        sent = []
-        event.listen(
-            other.database.engine, "before_cursor_execute", lambda c, u, text, *_: sent.append(text)
-        )
+        statements.clear()
         assert [len(p.files) for p in products] == [1, 1, 1, 1]
-        assert len(sent) == 1
+        assert len(statements) == 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from changing import ChangingPackage
 from factories import (
     NOON,
     Dish,
@@ -17,16 +18,23 @@ from factories import (
     Layout,
     LayoutFactory,
     Light,
+    Look,
     MirrorDishFactory,
     Sensor,
     SensorFactory,
+    Summit,
+    Survey,
 )
 
+from awlta.persistent import registry
+from awlta.persistent.database import Database
 from awlta.persistent.session import Session
+
+ZONES = ("Atlantic/Canary", "America/Santiago", "Pacific/Kiritimati")
 
 
 class Population:
-    """Ten sensors, sixteen dishes, twelve layouts, committed."""
+    """Ten sensors, sixteen dishes, twelve layouts; 3 summits, 24 looks, 8 surveys; committed."""
 
     def __init__(self, session: Session) -> None:
         dice = random.Random(1906)
@@ -61,11 +69,32 @@ class Population:
             )
             for _ in range(12)
         ]
-        session.commit(*self.sensors, *self.dishes, *self.layouts)
+        self.summits: list[Summit] = [Summit(zone=z) for z in ZONES]
+        self.looks: list[Look] = [
+            Look(
+                run=dice.randint(1, 3),
+                ra=dice.choice([None, 0.0, 1e-9, 10.0, 83.6, 180.0, 350.0, 359.9999, 360.0]),
+                dec=dice.choice([None, float("nan"), -90.0, -89.5, 0.0, 22.0, 89.9, 90.0]),
+                start=dice.choice([None, *(NOON + timedelta(hours=h) for h in (-2, -1, 0, 3, 24))]),
+                summit=dice.choice([None, *self.summits]),
+            )
+            for _ in range(24)
+        ]
+        self.surveys: list[Survey] = [
+            Survey(
+                number=dice.randint(1, 3),
+                first=dice.choice([None, *self.looks]),
+                looks=dice.choices(self.looks, k=dice.randint(0, 3)),
+            )
+            for _ in range(8)
+        ]
+        self.objects = [*self.sensors, *self.dishes, *self.layouts]
+        self.objects += [*self.summits, *self.looks, *self.surveys]
+        session.commit(*self.objects)
 
     def of(self, cls: type) -> list:
         """Return the objects of a class, subclasses included."""
-        return [o for o in (*self.sensors, *self.dishes, *self.layouts) if isinstance(o, cls)]
+        return [o for o in self.objects if isinstance(o, cls)]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -89,3 +118,37 @@ def population(
     with session.use():
         yield Population(session)
     session.close()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChangingPackage]:
+    """A recipe package whose classes change, alone with those of the system."""
+    monkeypatch.syspath_prepend(tmp_path)
+    package = ChangingPackage(tmp_path)
+    others = {n: c for n, c in registry.items() if not c.__module__.startswith("awlta.")}
+    for name in others:
+        del registry[name]
+    yield package
+    package.forget()
+    registry.update(others)
+
+
+@pytest.fixture
+def url(new_database: Callable[[], str]) -> str:
+    """The URL of an empty database."""
+    return new_database()
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """That database, opened."""
+    database = Database(url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def populated(package: ChangingPackage, url: str) -> ChangingPackage:
+    """The package, with objects of its first classes in the database."""
+    package.populate(url)
+    return package

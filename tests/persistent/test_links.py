@@ -13,23 +13,9 @@ from factories import (
     Sensor,
     SensorFactory,
 )
-from sqlalchemy import event
 
 from awlta.errors import AlreadyMade, BadValue
 from awlta.persistent import Link, Persistent, link
-
-
-@pytest.fixture
-def statements(session):
-    """The statements that were sent since the list was last cleared."""
-    sent = []
-
-    def note(connection, cursor, statement, *rest):
-        if not statement.startswith(("PRAGMA", "BEGIN")):
-            sent.append(statement)
-
-    event.listen(session.database.engine, "before_cursor_execute", note)
-    return sent
 
 
 def forget(session):

@@ -119,7 +119,7 @@ def test_a_query_for_a_class_includes_its_subclasses(population):
     assert set(Dish.select_all()) == set(population.dishes)
     assert set(MirrorDish.select_all()) == mirrors
     assert set(MirrorDish.height > 1) == {d for d in mirrors if d.height > 1}
-    assert len(Persistent.select_all()) == 38
+    assert len(Persistent.select_all()) == 73
 
 
 def test_select_takes_conditions_and_values(population):

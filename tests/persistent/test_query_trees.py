@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from factories import NOON, Dish, Gain, Layout, Light, MirrorDish, Sensor
+from factories import NOON, Dish, Gain, Layout, Light, Look, MirrorDish, Sensor, Survey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +22,17 @@ VALUES = {
     "gain": st.sampled_from(list(Gain)),
     "is_live": st.booleans(),
     "built": st.sampled_from([None, NOON, NOON + timedelta(hours=1)]),
+    "start": st.sampled_from([None, NOON, NOON + timedelta(hours=1)]),
+    "run": st.integers(0, 4),
+    "ra": st.sampled_from([None, 0.0, 360.0]),
+    "dec": st.sampled_from([None, NAN, -90.0, 22.0]),
+    "zone": st.sampled_from(["Atlantic/Canary", "Pacific/Kiritimati"]),
 }
+CENTRES = st.tuples(
+    st.sampled_from([0.0, 1e-9, 83.6, 359.9999, -1.0]) | st.floats(0, 360),
+    st.sampled_from([-90.0, 0.0, 22.0, 89.9, 90.0]) | st.floats(-90, 90),
+    st.sampled_from([0.0, 0.1, 1.0, 90.0, 179.9, 180.0]) | st.floats(0, 180),
+)
 PATTERNS = st.sampled_from(["*", "LST-?", "*1", "lst*", "*[1]", "?", "[LM]*", "", "%", "_*"])
 
 
@@ -76,10 +86,20 @@ def identities(draw, root, population):
     return place.is_(None)
 
 
+@st.composite
+def whereabouts(draw, root):
+    """Draw a question for place or night, also by a path; not all paths end where there is one."""
+    place, _ = draw(paths(root).filter(lambda found: issubclass(found[1], Look | Survey)))
+    if draw(st.booleans()):
+        return place.within(*draw(CENTRES))
+    return place.on_night(draw(st.sampled_from(["2026-02-28", "2026-03-01", "2026-03-02"])))
+
+
 def trees(root, population):
     """Return the strategy for conditions of any depth on one class."""
+    leaves = comparisons(root) | identities(root, population)
     return st.recursive(
-        comparisons(root) | identities(root, population),
+        leaves | whereabouts(root) if issubclass(root, Look | Survey) else leaves,
         lambda inner: st.one_of(
             st.tuples(inner, inner).map(lambda two: two[0] & two[1]),
             st.tuples(inner, inner).map(lambda two: two[0] | two[1]),
@@ -89,16 +109,19 @@ def trees(root, population):
     )
 
 
-@settings(max_examples=250)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_tree_of_conditions_gives_what_it_means(population, data):
-    root = data.draw(st.sampled_from([Layout, Dish, MirrorDish, Sensor]))
+    root = data.draw(st.sampled_from([Layout, Dish, MirrorDish, Sensor, Look, Survey]))
     condition = data.draw(trees(root, population))
     wanted = {o for o in population.of(root) if holds(condition, o)}
     query = root.select(condition)
     found = query.all()
-    assert len(found) == len(set(found)) == len(query)
+    assert len(found) == len(set(found)) == len(query) == len(query.project_only("CRAB"))
     assert set(found) == wanted
+    assert set(~query) == set(population.of(root)) - wanted
+    assert len(query & ~query) == len(query.project_only("NOVA")) == 0
+    assert sum(query.counts("_creator").values()) == len(wanted)
 
 
 @settings(max_examples=50)

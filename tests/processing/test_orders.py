@@ -32,7 +32,7 @@ def order():
 def test_an_order_holds_ids_and_a_code_identity():
     product = TrialCounts(n=5)
     told = order_for(product, ADA).to_json()
-    assert sorted(told) == ["level", "order_id", "product", "project", "recipe", "user"]
+    assert sorted(told) == ["level", "order_id", "pinned", "product", "project", "recipe", "user"]
     assert told["product"] == {
         "object_id": product.object_id,
         "class": "TrialCounts",
@@ -97,6 +97,7 @@ def test_new_parameters_are_found_and_unmade_products_refused():
         (["level"], 9, "privileges = 9"),
         (["level"], True, "level = True"),
         (["level"], "2", "level = '2'"),
+        (["pinned"], "DR1", "no object_id"),
     ],
 )
 def test_a_malformed_order_is_refused_with_its_place(path, value, words):

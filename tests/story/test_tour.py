@@ -74,7 +74,22 @@ def test_the_picture_of_the_tour_is_the_map_s_own(toured: list[str]) -> None:
     assert Path("map.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("page", ["classes.md", "python.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "queries.md",
+        "classes.md",
+        "migrations.md",
+        "contexts.md",
+        "python.md",
+        "targets.md",
+        "parameters.md",
+        "verdicts.md",
+        "calibrations.md",
+        "transfer.md",
+        "retention.md",
+    ],
+)
 def test_a_page_that_follows_the_tour_runs_as_it_says(page: str, toured: list[str]) -> None:
     faults = contextvars.copy_context().run(type_along, PROJECT / "docs" / page)
     assert not faults, "\n".join(faults)

@@ -160,7 +160,7 @@ class RunHeader:
         Array events of the run; a telescope may have seen fewer.
     facts : mapping
         What else the file tells, such as the true position of a simulated source
-        (``source_ra``, ``source_dec``, deg) or ``origin``.
+        (``source_ra``, ``source_dec``, deg), ``origin`` or ``site``.
     """
 
     run: int

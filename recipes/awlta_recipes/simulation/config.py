@@ -15,6 +15,7 @@ from ..events import EventKind
 
 ORIGIN = "parametric simulation"
 TELESCOP = "CTA-SIMTOY"
+SITE = "CTAO-North"
 
 
 @dataclass(frozen=True)

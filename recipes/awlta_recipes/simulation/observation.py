@@ -21,7 +21,7 @@ from ..events import (
 )
 from ..science.coordinates import from_offsets, tilted_positions, to_offsets
 from .camera import CameraTruth, Electronics, HexGrid, camera_truth, describe
-from .config import ORIGIN, TELESCOP, RunPlan, SimulationConfig, random_numbers
+from .config import ORIGIN, SITE, TELESCOP, RunPlan, SimulationConfig, random_numbers
 from .shower import Photons, Shower, draw_shower, photons_of
 
 _BLOCK = 16
@@ -79,6 +79,7 @@ def run_header(config: SimulationConfig, plan: RunPlan) -> RunHeader:
     facts: dict[str, str | int | float] = {
         "origin": ORIGIN,
         "telescop": TELESCOP,
+        "site": SITE,
         "seed": config.seed,
         "duration": config.duration,
     }

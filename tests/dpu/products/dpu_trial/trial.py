@@ -12,7 +12,7 @@ import time
 
 import h5py
 
-from awlta.lineage import DataProduct, Parameters, new_hdf5, recipe
+from awlta.lineage import DataProduct, Parameters, QCFlag, new_hdf5, recipe
 from awlta.persistent import Attribute, Link, Links, OptionalLink, link, persistent, reference
 
 log = logging.getLogger("trial")
@@ -55,6 +55,25 @@ class TrialSum(DataProduct):
             total = float(file["numbers"][:].sum())
         log.info("the sum is %g", total)
         self.total = total * self.weights.weight + sum(other.n for other in self.others)
+
+
+class TrialChecked(DataProduct):
+    """A file that is verified: more numbers than three are too many."""
+
+    n: Attribute[int] = persistent("how many numbers", low=0)
+
+    TOO_MANY = QCFlag(2, "numbers in the file above limit")
+
+    @recipe
+    def make(self) -> None:
+        """Count."""
+        with new_hdf5(self.create(".h5")) as file:
+            file["numbers"] = list(range(self.n))
+
+    def verify(self) -> None:
+        """Read the file that was written."""
+        with h5py.File(self.retrieve()) as file:
+            self.TOO_MANY.above(len(file["numbers"]), 3)
 
 
 class TrialDeep(DataProduct):

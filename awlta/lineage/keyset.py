@@ -1,0 +1,80 @@
+"""Some products as a subquery, however they were named: keys, objects' query, or SQL.
+
+Any number of keys is one parameter, so that asking about twenty thousand is one statement.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import CTE, BigInteger, Select, String, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from ..persistent import Query, tables
+from ..persistent.session import Session
+
+Wanted = Sequence[int] | Query[Any] | CTE | Select[Any]
+"""Keys of products, a query for them, or SQL whose column ``id`` has the keys."""
+
+
+def selected(session: Session, wanted: Wanted) -> Select[Any]:
+    """Return the statement whose one column, ``id``, has the keys of some products."""
+    if isinstance(wanted, Query):
+        return select(keys_of(session, wanted).subquery().c.id)
+    if isinstance(wanted, CTE):
+        return select(wanted.c.id)
+    if isinstance(wanted, Select):
+        return wanted
+    return listed(session, list(wanted))
+
+
+def keys_of(session: Session, query: Query[Any]) -> Select[Any]:
+    """Return the statement for key and class name of what a query finds, unsorted if it may be."""
+    question = query._question
+    found: Select[Any] = session.keys_of(question)
+    if question.limit is None and not question.offset:
+        return found.order_by(None)
+    return found
+
+
+def listed(session: Session, keys: Sequence[int]) -> Select[Any]:
+    """Return the statement that gives a list of keys: one parameter, whatever their number."""
+    if session.database.dialect == "postgresql":
+        array = bindparam(None, list(keys), ARRAY(BigInteger), unique=True)
+        rows = func.unnest(array).table_valued("id").render_derived()
+        return select(rows.c.id)
+    text = bindparam(None, json.dumps(list(keys)), String, unique=True)
+    value = func.json_each(text).table_valued("value").c.value
+    return select(cast(value, BigInteger).label("id"))
+
+
+def upwards(chosen: Select[Any]) -> CTE:
+    """Return the recursive query for some products and everything that they were made from."""
+    start = chosen.subquery()
+    found = select(start.c.id).cte("upwards", recursive=True)
+    d = tables.dep.alias()
+    following = select(d.c.target).join(found, d.c.product == found.c.id).where(d.c.is_input)
+    return found.union(following)
+
+
+def downwards(chosen: Select[Any]) -> CTE:
+    """Return the recursive query for some products and everything that was made from them."""
+    start = chosen.subquery()
+    found = select(start.c.id).cte("downwards", recursive=True)
+    d = tables.dep.alias()
+    following = select(d.c.product).join(found, d.c.target == found.c.id).where(d.c.is_input)
+    return found.union(following)
+
+
+def inputs_of(session: Session, keys: Sequence[int]) -> list[tuple[int, str, int, int]]:
+    """Return (product, role, position, target) of every input of some products, in order."""
+    d = tables.dep
+    statement = (
+        select(d.c.product, d.c.role, d.c.position, d.c.target)
+        .where(d.c.product.in_(listed(session, keys)), d.c.is_input)
+        .order_by(d.c.product, d.c.role, d.c.position)
+    )
+    with session.database.read() as connection:
+        return [(p, role, n, t) for p, role, n, t in connection.execute(statement)]

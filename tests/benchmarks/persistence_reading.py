@@ -1,0 +1,189 @@
+"""Figures of asking: closures, paths, plans; and of many writers at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import persistence_work as work
+import psycopg
+from persistence_work import BenchProduct, median_ms, seconds
+
+from awlta.lineage import DataProduct, Workspace, recipe
+from awlta.lineage.closure import related
+from awlta.lineage.currency import stale
+from awlta.lineage.plan import Plan
+from awlta.persistent import Attribute, Links, link, persistent
+
+Ask = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+
+UP = """WITH RECURSIVE up (id) AS (SELECT target FROM dep WHERE product = {0} AND is_input
+    UNION SELECT d.target FROM dep d JOIN up ON d.product = up.id WHERE d.is_input) """
+DOWN = """WITH RECURSIVE up (id) AS (SELECT product FROM dep WHERE target = {0} AND is_input
+    UNION SELECT d.product FROM dep d JOIN up ON d.target = up.id WHERE d.is_input) """
+ROWS = """SELECT p.*, b.* FROM up JOIN product p ON p.id = up.id
+    LEFT JOIN bench_product b ON b.id = p.id"""
+PATH = """SELECT x.label FROM bench_product x
+    JOIN dep d ON d.product = x.id AND d.role = 'left'
+    JOIN dep e ON e.product = d.target AND e.role = 'right'
+    JOIN bench_product y ON y.id = e.target
+    WHERE y.b < 50 AND y.layer = 5 AND x.a > 10"""
+STALE = """SELECT p.id FROM product p WHERE EXISTS (SELECT 1 FROM dep d
+    JOIN product q ON q.id = d.target
+    WHERE d.product = p.id AND q.creation_date > p.creation_date)"""
+
+
+class BenchSum(DataProduct):
+    """One product made from many."""
+
+    parts: Links[DataProduct] = link("what is summed", default=())
+    number: Attribute[int] = persistent("number", default=0)
+
+    @recipe
+    def make(self) -> None:
+        """Nothing to do."""
+
+
+def asker(url: str) -> tuple[Ask, str]:
+    """Return a function that asks the driver alone, and its mark for a value."""
+    if url.startswith("sqlite"):
+        lite = sqlite3.connect(url.removeprefix("sqlite:///"))
+        return lambda text, values: lite.execute(text, values).fetchall(), "?"
+    server = psycopg.connect(url, autocommit=True)
+    return lambda text, values: server.execute(text, values).fetchall(), "%s"
+
+
+def path_ours() -> list[tuple[Any, ...]]:
+    """Ask for what has such a product two links away, by a dotted path."""
+    far = BenchProduct.left.right
+    return BenchProduct.select((far.b < 50) & (far.layer == 5) & (BenchProduct.a > 10)).values(
+        "label"
+    )
+
+
+def figures(
+    url: str, folder: Path, layers: int, width: int, targets: int
+) -> Iterator[tuple[str, work.Pair]]:
+    """Yield the figures of asking one database; plans only where targets are wanted."""
+    with work.workspace_of(url, folder) as workspace:
+        settings = work.new_settings(workspace)
+        products = work.intentions(settings, layers, width)
+        work.make_together(workspace, products)
+        ask, mark = asker(url)
+        yield from _closures(workspace, products, width, ask, mark)
+        if sorted(path_ours()) != sorted(ask(PATH, ())):
+            raise SystemExit("the path query gives other rows than raw SQL")
+        yield "path", (median_ms(path_ours), median_ms(lambda: ask(PATH, ())))
+        if targets:
+            yield from _plans(workspace, settings, targets, ask)
+
+
+def _closures(
+    workspace: Workspace, products: list[BenchProduct], width: int, ask: Ask, mark: str
+) -> Iterator[tuple[str, work.Pair]]:
+    top, bottom = products[-width].__dict__["_key"], products[0].__dict__["_key"]
+    for name, key, down, query in (
+        ("ancestors", top, False, UP),
+        ("descendants", bottom, True, DOWN),
+    ):
+        text = query.format(mark) + "SELECT id FROM up"
+        if len(related(workspace, [key], down=down)) != len(ask(text, (key,))):
+            raise SystemExit(f"the {name} are others than those of raw SQL")
+        yield (
+            name,
+            (
+                median_ms(lambda key=key, down=down: related(workspace, [key], down=down)),
+                median_ms(lambda text=text, key=key: ask(text, (key,))),
+            ),
+        )
+    other = Workspace(workspace.profile)
+
+    def live() -> None:
+        other._objects.clear()  # so that every object is read and built
+        assert len(other.load(related(other, [top], down=False))) > 1
+
+    try:
+        took = median_ms(live)
+    finally:
+        other.close()
+    yield "ancestors_live", (took, median_ms(lambda: ask(UP.format(mark) + ROWS, (top,))))
+    yield "double_depth", _depths(workspace, products[0].settings)
+
+
+def _depths(workspace: Workspace, settings: work.BenchSettings) -> work.Pair:
+    """Return the closure of 1,000 nodes in 20 layers, and of as many in 10."""
+    times = []
+    for layers in (20, 10):
+        sets = [settings] * work.N_PARAMETERS
+        products = work.intentions(sets, layers, 1000 // layers, f"deep{layers}.")
+        top = BenchSum(parts=products[-1000 // layers :], number=layers)
+        work.make_together(workspace, [*products, top])  # type: ignore[list-item]
+        key = top.__dict__["_key"]
+        assert len(related(workspace, [key], down=False)) == 1001
+        times.append(median_ms(lambda key=key: related(workspace, [key], down=False), 15))
+    return times[0], times[1]
+
+
+def _plans(
+    workspace: Workspace, settings: list[work.BenchSettings], targets: int, ask: Ask
+) -> Iterator[tuple[str, work.Pair]]:
+    layers = 10
+
+    def plan_new() -> None:
+        wanted = work.intentions(settings, layers, targets // layers, "new")
+        plan = Plan.of(wanted)
+        assert len(plan.to_make) == targets
+
+    plan_new()
+    yield "plan_new", (targets / (median_ms(plan_new, 3) / 1e3), 0.0)
+    everything = BenchProduct.select_all()
+
+    def replan() -> None:
+        assert not stale(workspace, everything)
+
+    replan()
+    yield "replan_current", (median_ms(replan), median_ms(lambda: ask(STALE, ())))
+
+
+def writers(folder: Path, number: int = 8, each: int = 400) -> Iterator[tuple[str, work.Pair]]:
+    """Yield the rate of several processes that commit one product at a time to one file."""
+    path = folder / "writers.db"
+    with work.workspace_of(f"sqlite:///{path}", folder) as workspace:
+        work.new_settings(workspace)
+    words = [sys.executable, __file__, str(path), str(folder), str(each)]
+    begun = time.monotonic()
+    children = [
+        subprocess.Popen([*words, str(n)], stdout=subprocess.PIPE, text=True) for n in range(number)
+    ]
+    told = [child.communicate()[0].split() for child in children]
+    if any(child.returncode for child in children):
+        raise SystemExit("a writer failed")
+    first, last = min(float(t[0]) for t in told), max(float(t[1]) for t in told)
+    yield "writers_together", (number * each / (last - first), 0.0)
+    yield "writers_longest_wait", (1e3 * max(float(t[2]) for t in told), 0.0)
+    assert first > begun - 1
+
+
+def _write(path: str, folder: str, each: int, tag: str) -> None:
+    """Commit so many products, one at a time; print begin, end and the longest wait."""
+    from awlta.config import Profile
+
+    workspace = Workspace(
+        Profile(Path(folder), "ada", project="BENCH", database=f"sqlite:///{path}")
+    )
+    with workspace.use():
+        settings = work.new_settings(workspace)
+        products = work.intentions(settings, 1, each, tag)
+        begin = time.monotonic()
+        longest = max(seconds(lambda p=p: work.store(workspace, [p])) for p in products)
+        print(begin, time.monotonic(), longest)
+    workspace.close()
+
+
+if __name__ == "__main__":
+    _write(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])

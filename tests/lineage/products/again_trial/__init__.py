@@ -1,0 +1,1 @@
+"""A recipes package whose products are made again."""
