@@ -70,8 +70,12 @@ def reachable(classes: Iterable[type[Any]]) -> list[type[Any]]:
     return [cls for cls in found.values() if issubclass(cls, DataProduct)]
 
 
+class TooMany(Exception):
+    """More rows have to be looked at than was allowed."""
+
+
 def changed_recipes(session: Session, classes: Sequence[type[Any]], most: int) -> list[Cause]:
-    """Return at most so many products whose recipe is another now.
+    """Return the products whose recipe is another now; raise TooMany if there are so many.
 
     The index of activities by recipe and digest is entered between the digests that are current:
     where all is current, that is a few seeks a recipe, however many products there are.
@@ -141,12 +145,15 @@ def _by_class(session: Session, pairs: list[tuple[str, str]], most: int) -> list
     """Return products of a class that were made by a recipe which others have or had too."""
     a, p = tables.activity, tables.product
     pair = or_(*(and_(p.c.class_name == c, a.c.recipe == name) for name, c in pairs))
-    return _read(session, _made(session).where(pair), None)[:most]
+    return _read(session, _made(session).where(pair), most)
 
 
 def _read(session: Session, statement: Select[Any], most: int | None) -> list[Cause]:
     with session.database.read() as connection:
-        found = [_compared(row) for row in connection.execute(statement.limit(most))]
+        rows = connection.execute(statement.limit(most)).all()
+    if len(rows) == most:
+        raise TooMany
+    found = [_compared(row) for row in rows]
     return [cause for cause in found if cause is not None]
 
 
@@ -186,14 +193,24 @@ def _compared(row: Any) -> Cause | None:
 def bad(
     session: Session, keys: Sequence[int] | None = None, most: int | None = None
 ) -> list[Cause]:
-    """Return products that are judged bad or carry a blocking flag, everywhere or among some."""
+    """Return products that are judged bad or carry a blocking flag, everywhere or among some.
+
+    Raises
+    ------
+    TooMany
+        So many or more ever were.
+    """
     s, p, until = tables.standing, tables.product, session.context.until
-    suspect = select(s.c.product).where(
-        or_(
-            and_(s.c.kind == "verdict", s.c.value == 0),
-            and_(s.c.kind == "flags", s.c.value < 0),
-        ),
-        until(s),
+    suspect = (
+        select(s.c.product)
+        .distinct()
+        .where(
+            or_(
+                and_(s.c.kind == "verdict", s.c.value == 0),
+                and_(s.c.kind == "flags", s.c.value < 0),
+            ),
+            until(s),
+        )
     )
     if keys is not None:
         suspect = suspect.where(s.c.product.in_(listed(session, keys)))
@@ -201,6 +218,8 @@ def bad(
         suspects = set(connection.execute(suspect.limit(most)).scalars())
     if not suspects:
         return []
+    if most is not None and len(suspects) >= most:
+        raise TooMany
     asked = [
         newest(p, kind, name, session.context.as_of).label(f"{kind}_{name}")
         for kind, name in _STANDING

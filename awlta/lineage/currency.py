@@ -20,6 +20,7 @@ from ..persistent.session import Session
 from ..persistent.watches import watches
 from .causes import (
     Cause,
+    TooMany,
     bad,
     changed_recipes,
     changed_recipes_of,
@@ -136,14 +137,13 @@ class Changes:
         self.classes = reachable(classes)
 
     @cached_property
-    def causes(self) -> list[Cause]:
-        """Changed recipes and bad products, at most :data:`MOST` of each."""
-        return [*changed_recipes(self.session, self.classes, MOST), *bad(self.session, most=MOST)]
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether there are more, so that it is quicker to ask the ancestors of the wanted."""
-        return len(self.causes) >= MOST
+    def causes(self) -> list[Cause] | None:
+        """Changed recipes and bad products, None if there are :data:`MOST` or more."""
+        try:
+            recipes = changed_recipes(self.session, self.classes, MOST)
+            return [*recipes, *bad(self.session, most=MOST)]
+        except TooMany:
+            return None
 
     def of(self, names: Mapping[int, str]) -> dict[int, list[Cause]]:
         """Return what has changed in some products themselves, or what is bad in them.
@@ -154,7 +154,7 @@ class Changes:
             Class name of each product by its key.
         """
         keys = sorted(names)
-        if self.is_cut:
+        if self.causes is None:  # old products that were made anew: these are the smaller side
             causes = [*changed_recipes_of(self.session, keys), *bad(self.session, keys)]
         else:
             causes = [cause for cause in self.causes if cause.product in names]
@@ -174,7 +174,7 @@ class Changes:
     @cached_property
     def reached(self) -> set[int]:
         """Every product that is out of date by them."""
-        return _reached(self.session, self.causes)
+        return _reached(self.session, self.causes or [])
 
 
 def staleness(session: Session, wanted: Wanted, changes: Changes | None = None) -> Staleness:
@@ -196,12 +196,13 @@ def staleness(session: Session, wanted: Wanted, changes: Changes | None = None) 
             return _among_ancestors(session, wanted)
         some = [wanted._question.cls] if isinstance(wanted, Query) else registry.values()
         changes = Changes(session, some)
-    if not changes.causes and not changes.rules:
+    if changes.causes == [] and not changes.rules:
         return Staleness()
     chosen = selected(session, wanted)
-    if changes.is_cut:  # old products that were made anew: the wanted ones are the smaller side
+    if changes.causes is None:
         with session.database.read() as connection:
-            return _among_ancestors(session, list(connection.execute(chosen).scalars()))
+            keys = list(connection.execute(chosen).scalars())
+        return _among_ancestors(session, keys)
     others = superseded(session, upwards(chosen)) if changes.rules else []
     causes = [*changes.causes, *others]
     if not causes:

@@ -25,8 +25,8 @@ from ..errors import ConfigError, Conflict, Fault, Unreachable
 from . import tables
 from .access import Role, refuse_rights, refuse_to_create, secure, secure_all
 from .keys import first_key
-from .presence import Parts, absent_of, refuse_orphans
 from .prepared import run, tell_statements
+from .presence import Parts, absent_of, refuse_orphans
 from .retry import is_conflict, retried
 from .sky import ensure_sines
 from .statistics import Growth

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from awlta.errors import BadValue, NotMade, RecipeFailed
-from awlta.lineage import DataProduct, Plan, chain
+from awlta.lineage import DataProduct, Plan, chain, currency
 from awlta.lineage.currency import Changes, stale, staleness
 from awlta.lineage.states import State
 from awlta.persistent import tables
@@ -325,6 +325,13 @@ def test_random_graphs_are_judged_as_plain_python_does(new_workspace, graph):
         few = staleness(workspace, wanted)
         many = staleness(workspace, wanted, Changes(workspace, [Merged]))
         assert few.keys == many.keys == expected
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(currency, "MOST", 1)
+            assert staleness(workspace, wanted, Changes(workspace, [Merged])).keys == expected
+            to_make = {
+                t.product.number - base for t in Plan.of([products[n] for n in asked]).to_make
+            }
+            assert to_make == needed(inputs, asked, out | bad)
         assert set(stale(workspace, wanted)) == expected
         assert all(stale(workspace, wanted).values())
         queried = stale(workspace, Merged.select(Merged.number.in_([base + n for n in asked])))
