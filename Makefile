@@ -6,13 +6,14 @@ BENCHES := start kernels persistence storage sip dpu
 
 export PYTHON
 
-.PHONY: help demo test check bench faults docs clean $(BENCHES:%=bench-%)
+.PHONY: help demo test check bench faults docs clean $(BENCHES:%=bench-%) bench-scale
 
 help:
 	@echo "make demo     set up and run the main job: a simulated night to a sky map"
 	@echo "make test     set up and run the tests (AWLTA_TEST_DATA: folder with telescope files)"
 	@echo "make check    ruff, mypy --strict, import-linter, cython-lint"
 	@echo "make bench    every benchmark; 'make bench-NAME' for one of: $(BENCHES)"
+	@echo "make bench-scale  what asking costs from 10^4 to 10^6 products, on its own (long)"
 	@echo "make faults   the long kill tests and sweeps"
 	@echo "make docs     build the documentation into docs/_build/html"
 	@echo "make clean    remove the demo and what was built, keep .venv"
@@ -51,7 +52,7 @@ docs: .venv/.awlta-all
 
 bench: $(BENCHES:%=bench-%)
 
-$(BENCHES:%=bench-%): bench-%: .venv/.awlta-test
+$(BENCHES:%=bench-%) bench-scale: bench-%: .venv/.awlta-test
 	@$(BIN)/python tests/benchmarks/bench_$*.py
 
 clean:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Generic, TypeVar
 
 from ..errors import QueryError
@@ -27,7 +27,7 @@ class Column(Generic[T]):
 
     def _compare(self, operator: str, value: object) -> Condition:
         if value is not None:
-            value = self._attribute.check(value, asked=True)
+            value = self._attribute.check(_in_utc(value), asked=True)
         elif operator not in ("==", "!="):
             raise QueryError(f"{self} {operator} None", expected="== None or != None")
         if operator not in ("==", "!=") and not self._attribute.codec.ordered:
@@ -59,7 +59,7 @@ class Column(Generic[T]):
 
     def in_(self, values: Sequence[T]) -> Condition:
         """Ask whether the value is one of several."""
-        checked = tuple(self._attribute.check(v, asked=True) for v in values)
+        checked = tuple(self._attribute.check(_in_utc(v), asked=True) for v in values)
         if any(v is None or self._attribute.codec.encode(v) is None for v in checked):
             raise QueryError(
                 f"{self!r} was asked to be one of {values}",
@@ -84,6 +84,13 @@ class Column(Generic[T]):
 
     def __repr__(self) -> str:
         return f"{self._path!r}.{self._attribute.name}"
+
+
+def _in_utc(value: Any) -> Any:
+    """Return a time without a zone as one of UTC, which is what stored times are in."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
 
 
 class Path:

@@ -155,7 +155,7 @@ class Session:
             for start in range(0, len(keys), CHUNK):
                 statement = (
                     select(d.c.product, d.c.target, p.c.class_name, visible)
-                    .select_from(d.join(p, p.c.id == d.c.target))
+                    .select_from(d.outerjoin(p, p.c.id == d.c.target))  # a server may hide it
                     .where(d.c.product.in_(keys[start : start + CHUNK]), d.c.role == step.name)
                     .order_by(d.c.product, d.c.position)
                 )

@@ -94,8 +94,8 @@ class Writers:
 
     def told(self, what: str) -> list[list]:
         """Return the units of which the writers told so, from every log."""
-        lines = [line for log in self.folder.glob("*.log") for line in log.open()]
-        said = [json.loads(line) for line in lines if line.endswith("\n")]
+        logs = [path.read_text() for path in self.folder.glob("*.log")]
+        said = [json.loads(line) for log in logs for line in log.splitlines()]
         return [facts for word, facts in said if word == what]
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ class Shape(Parameters):
     width: Attribute[int] = persistent("width", default=3)
 
 
-class Photo(DataProduct):
+class Snapshot(DataProduct):
     """A product at the beginning."""
 
     shape: Link[Shape] = link("shape")
@@ -45,7 +45,7 @@ class Photo(DataProduct):
         """Nothing to do."""
 
     @classmethod
-    def targets(cls, wanted: Selection) -> list[Photo]:
+    def targets(cls, wanted: Selection) -> list[Snapshot]:
         """Return one photo."""
         return [cls.get_target(shape=wanted.parameters(cls, "LST-1", role="shape"))]
 
@@ -53,8 +53,8 @@ class Photo(DataProduct):
 class Gallery(DataProduct):
     """A product in the middle, which leads to its beginning twice."""
 
-    photos: Links[Photo] = link("photos", default=())
-    best: OptionalLink[Photo] = link("the best of them", default=None)
+    photos: Links[Snapshot] = link("photos", default=())
+    best: OptionalLink[Snapshot] = link("the best of them", default=None)
 
     @recipe
     def make(self) -> None:
@@ -196,7 +196,7 @@ def test_a_category_is_one_of_three() -> None:
 
 def test_the_tree_holds_everything_upstream_once() -> None:
     pars = Pars(Exhibition)
-    assert dir(pars)[:3] == ["Exhibition", "Photo", "apply"]
+    assert dir(pars)[:3] == ["Exhibition", "Snapshot", "apply"]
     assert dir(pars.Exhibition) == ["parameters", "spare"]
     assert dir(pars.Exhibition.parameters) == ["high", "low", "name"]
     assert repr(Pars("Exhibition")) == str(pars.show())
@@ -204,7 +204,7 @@ def test_the_tree_holds_everything_upstream_once() -> None:
 
 def test_the_tree_tells_defaults_units_ranges_and_what_differs() -> None:
     pars = Pars("Exhibition", telescope="LST-1", category="A")
-    pars.Photo.shape.width = 5
+    pars.Snapshot.shape.width = 5
     assert pars.show().splitlines() == [
         "Exhibition (telescope LST-1, category A)",
         "  parameters: Cuts",
@@ -214,7 +214,7 @@ def test_the_tree_tells_defaults_units_ranges_and_what_differs() -> None:
         "  spare: Shape",
         "    width = 3    width [int]",
         "  Gallery",
-        "    Photo",
+        "    Snapshot",
         "      shape: Shape",
         "      * width = 5    width [int, default 3]",
     ]
@@ -224,7 +224,7 @@ def test_only_differences_are_told() -> None:
     pars = Pars(Exhibition)
     assert pars.get() == {}
     pars.Exhibition.parameters.low = 5
-    pars.Photo.shape.width = 3
+    pars.Snapshot.shape.width = 3
     assert pars.get() == {"Exhibition.parameters.low": 5.0}
     assert pars.difference() == {"Exhibition.parameters.low": (8.0, 5.0)}
     pars.Exhibition.parameters.low = 8.0
@@ -240,36 +240,36 @@ def test_values_are_checked_when_they_are_set() -> None:
         pars.Exhibition.parameters.lwo = 3
     with pytest.raises(NotFound, match="Exhibition has no parameters named 'parametres'"):
         _ = pars.Exhibition.parametres
-    with pytest.raises(NotFound, match=r"named 'Foto'. Expected: Photo"):
+    with pytest.raises(NotFound, match=r"named 'Foto'. Expected: Snapshot"):
         _ = pars.Foto
     with pytest.raises(NotFound, match=r"Exhibition.parameters.name has no default"):
         _ = pars.Exhibition.parameters.name
-    with pytest.raises(BadValue, match="Photo of the parameters was set"):
-        pars.Photo = 3
-    with pytest.raises(BadValue, match=r"Photo.shape = .*Expected: a Shape"):
-        pars.Photo.shape = Cuts(name="test")
+    with pytest.raises(BadValue, match="Snapshot of the parameters was set"):
+        pars.Snapshot = 3
+    with pytest.raises(BadValue, match=r"Snapshot.shape = .*Expected: a Shape"):
+        pars.Snapshot.shape = Cuts(name="test")
     assert pars.get() == {}
 
 
 def test_a_whole_set_can_be_given() -> None:
     pars = Pars(Exhibition)
-    pars.Photo.shape = Shape(width=8)
-    assert pars.get() == {"Photo.shape.width": 8}
+    pars.Snapshot.shape = Shape(width=8)
+    assert pars.get() == {"Snapshot.shape.width": 8}
 
 
 def test_a_copy_is_like_the_first() -> None:
     pars = Pars(Exhibition)
-    pars.Photo.shape.width = 8
+    pars.Snapshot.shape.width = 8
     assert copy.deepcopy(pars).get() == pars.get()
 
 
 @given(low=st.floats(0, 1e9), width=st.integers(-(2**40), 2**40))
 def test_what_is_set_is_what_products_get(low: float, width: int) -> None:
     pars = Pars(Exhibition, telescope="LST-1")
-    pars.Exhibition.parameters.low, pars.Photo.shape.width = low, width
+    pars.Exhibition.parameters.low, pars.Snapshot.shape.width = low, width
     pars.Exhibition.parameters.name = "test"
     assert pars["parameters"].values() == {"low": low, "high": 100, "name": "test"}
-    assert pars.parameters(Photo, "shape").width == width
+    assert pars.parameters(Snapshot, "shape").width == width
     assert len(pars.get()) == 1 + (low != 6.0) + (width != 3)
 
 
@@ -287,14 +287,14 @@ def test_an_intention_is_given_its_parameters(workspace: Workspace) -> None:
 
 def test_targets_take_what_a_selection_is_given(workspace: Workspace) -> None:
     pars = Pars(Exhibition)
-    pars.Photo.shape.width = 12
-    (steered,) = Selection(pars=pars).targets(Photo)
-    (plain,) = Selection().targets(Photo)
-    (other,) = Selection(pars=Pars(Summed)).targets(Photo)
+    pars.Snapshot.shape.width = 12
+    (steered,) = Selection(pars=pars).targets(Snapshot)
+    (plain,) = Selection().targets(Snapshot)
+    (other,) = Selection(pars=Pars(Summed)).targets(Snapshot)
     assert (steered.shape.width, plain.shape.width, other.shape.width) == (12, 3, 3)
 
 
 def test_many_intentions_share_one_set() -> None:
     wanted = Selection()
-    sets = {id(wanted.parameters(Photo, "LST-1", role="shape")) for _ in range(10)}
+    sets = {id(wanted.parameters(Snapshot, "LST-1", role="shape")) for _ in range(10)}
     assert len(sets) == 1

@@ -85,7 +85,7 @@ def test_a_deletion_is_undone_within_its_grace(workspace):
     assert exposure.undelete() == 1
     assert not exposure.is_deleted
     assert Exposure.get_target(n=3) is exposure
-    assert exposure.retrieve().exists()
+    assert exposure.retrieve(workspace.profile.home).exists()
     assert exposure.undelete() == 0
     exposure.delete("after all")
     assert exposure.tombstone.reason == "after all"
