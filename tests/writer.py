@@ -1,10 +1,13 @@
-"""One of several processes that write one database at the same time; told what by its words."""
+"""Processes that write one database at the same time; what they do is told on the command line."""
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from collections.abc import Callable
+from multiprocessing import get_context
+from typing import Any
 
 from factories import Merged, Node, Sensor, Thresholds
 
@@ -27,36 +30,36 @@ class Chain(Persistent):
     number: Attribute[int] = persistent("number")
 
 
-def nodes(session: Recording, n: int) -> None:
+def nodes(session: Recording, n: int) -> list[str]:
     """Commit objects one at a time."""
-    for number in range(n):
-        node = Node(number=number)
+    made = [Node(number=number) for number in range(n)]
+    for node in made:
         session.commit(node)
-        print(node.object_id)
+    return [node.object_id for node in made]
 
 
-def parameters(session: Recording, n: int) -> None:
+def parameters(session: Recording, n: int) -> list[str]:
     """Commit the same parameters as the others, in an order of one's own."""
-    values = list(range(n))
+    values, lines = list(range(n)), []
     random.Random(session.context.user).shuffle(values)
     for start in range(0, n, 4):
         found = [Thresholds(weight=v / n) for v in values[start : start + 4]]
         session.commit(*found)
-        for one in found:
-            print(one.weight, one.object_id)
+        lines += [f"{one.weight} {one.object_id}" for one in found]
+    return lines
 
 
-def classes(session: Recording, n: int) -> None:
+def classes(session: Recording, n: int) -> list[str]:
     """Commit the first objects of some classes."""
     chains = [Chain(number=number, ring=Ring(number=number)) for number in range(n)]
     first = [*chains, Sensor(name="one")]
     session.commit(*(first if len(session.context.user) % 2 else reversed(first)))
-    for chain in chains:
-        print(chain.object_id)
+    return [chain.object_id for chain in chains]
 
 
-def intents(session: Recording, n: int) -> None:
+def intents(session: Recording, n: int) -> list[str]:
     """Begin the same work as the others, and keep it to the end."""
+    lines = []
     for number in range(n):
         asked = Merged(number=number)
         work = f"{number:064x}"
@@ -70,25 +73,45 @@ def intents(session: Recording, n: int) -> None:
                 names=[],
             )
         except Refused:
-            print(number, "refused")
+            lines.append(f"{number} refused")
         else:
-            print(number, "begun")
+            lines.append(f"{number} begun")
+    return lines
 
 
-ACTS: dict[str, Callable[[Recording, int], None]] = {
+ACTS: dict[str, Callable[[Recording, int], list[str]]] = {
     "nodes": nodes,
     "parameters": parameters,
     "classes": classes,
     "intents": intents,
 }
 
-if __name__ == "__main__":
-    url, user, act, n_times = sys.argv[1:]
+
+def write(
+    url: str, user: str, act: str, n_times: int, number: int, barrier: Any, told: Any
+) -> None:
+    """Act when all are ready; keep what is held until all are over; tell what was done."""
     session = Recording(url, user, "CRAB", 2)
     with session.use():
-        print("ready", flush=True)
-        sys.stdin.readline()
-        ACTS[act](session, int(n_times))
-        print("over", flush=True)
-        sys.stdin.readline()  # it keeps what it holds until all are over
+        barrier.wait()
+        lines = ACTS[act](session, n_times)
+        barrier.wait()
+    told.put((number, lines))
     session.close()
+
+
+if __name__ == "__main__":
+    url, act, n_times, *users = sys.argv[1:]
+    forks = get_context("fork")  # what they need is loaded once
+    barrier, told = forks.Barrier(len(users), timeout=120), forks.Queue()
+    writers = [
+        forks.Process(target=write, args=(url, user, act, int(n_times), number, barrier, told))
+        for number, user in enumerate(users)
+    ]
+    for writer in writers:
+        writer.start()
+    said = dict(told.get(timeout=120) for _ in writers)
+    for writer in writers:
+        writer.join()
+    print(json.dumps([said[number] for number in range(len(users))]))
+    sys.exit(max(abs(writer.exitcode) for writer in writers))

@@ -11,13 +11,25 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, BindParameter, Engine, Select, and_, bindparam, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Engine,
+    Select,
+    and_,
+    bindparam,
+    select,
+    true,
+)
 
 from ..persistent import Persistent, tables
 from ..persistent.context import Context
 from ..persistent.prepared import Prepared
 from ..persistent.session import CHUNK, Session
 from ..persistent.watches import watches
+from .keyset import walk
 
 
 def closure(
@@ -34,21 +46,14 @@ def closure(
     """
     d = tables.dep
     here, there = (d.c.target, d.c.product) if down else (d.c.product, d.c.target)
+
+    def follow(edge: Any) -> ColumnElement[bool]:
+        asked = [edge.c.is_input] if inputs_only else []
+        return and_(*asked, true() if context is None else context.scope(edge))
+
     begins = here == keys if isinstance(keys, BindParameter) else here.in_(list(keys))
-    first = select(there.label("id")).where(begins)
-    if inputs_only:
-        first = first.where(d.c.is_input)
-    if context is not None:
-        first = first.where(context.scope(d))
-    found = first.cte("closure", recursive=True)
-    step = tables.dep.alias()
-    a, b = (step.c.target, step.c.product) if down else (step.c.product, step.c.target)
-    following = select(b).join(found, a == found.c.id)
-    if inputs_only:
-        following = following.where(step.c.is_input)
-    if context is not None:
-        following = following.where(context.scope(step))
-    return found.union(following)
+    first = select(there.label("id")).where(begins, follow(d))
+    return walk(first, "closure", down=down, follow=follow)
 
 
 def related(session: Session, keys: Sequence[int], *, down: bool) -> list[tuple[int, str]]:

@@ -6,10 +6,21 @@ Any number of keys is one parameter, so that asking about twenty thousand is one
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, BigInteger, Select, String, bindparam, cast, func, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Select,
+    String,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from ..persistent import Query, tables
@@ -52,20 +63,42 @@ def listed(session: Session, keys: Sequence[int]) -> Select[Any]:
 
 def upwards(chosen: Select[Any]) -> CTE:
     """Return the recursive query for some products and everything that they were made from."""
-    start = chosen.subquery()
-    found = select(start.c.id).cte("upwards", recursive=True)
-    d = tables.dep.alias()
-    following = select(d.c.target).join(found, d.c.product == found.c.id).where(d.c.is_input)
-    return found.union(following)
+    return walk(select(chosen.subquery().c.id), "upwards", down=False)
 
 
 def downwards(chosen: Select[Any]) -> CTE:
     """Return the recursive query for some products and everything that was made from them."""
-    start = chosen.subquery()
-    found = select(start.c.id).cte("downwards", recursive=True)
+    return walk(select(chosen.subquery().c.id), "downwards", down=True)
+
+
+def walk(
+    first: Select[Any],
+    name: str,
+    *,
+    down: bool,
+    follow: Callable[[Any], ColumnElement[bool]] = lambda edge: edge.c.is_input,
+) -> CTE:
+    """Return the recursive query that goes on from some keys along edges, each key once.
+
+    Which edges are followed is asked in the column and not in a WHERE: a condition on ``dep``
+    alone makes SQLite, once it has statistics, read the whole table into a Bloom filter at every
+    query, which costs as much as the table is large.
+
+    Parameters
+    ----------
+    first : Select
+        Gives the column ``id``.
+    name : str
+    down : bool
+        To what was made from them, else to what they were made from.
+    follow : callable
+        Takes the table of edges; by default inputs are followed, and no references.
+    """
+    found = first.cte(f"{name}_walk", recursive=True)
     d = tables.dep.alias()
-    following = select(d.c.product).join(found, d.c.target == found.c.id).where(d.c.is_input)
-    return found.union(following)
+    here, there = (d.c.target, d.c.product) if down else (d.c.product, d.c.target)
+    found = found.union(select(case((follow(d), there))).join(found, here == found.c.id))
+    return select(found.c.id).where(found.c.id.is_not(None)).cte(name)
 
 
 def inputs_of(session: Session, keys: Sequence[int]) -> list[tuple[int, str, int, int]]:

@@ -44,6 +44,9 @@ _VIEWS = {
 how many living objects of others were made from the asker's own, hidden ones too, so that nothing
 is deleted that somebody needs."""
 
+_SAID = ("standing", "shared")
+"""Tables whose rows are said of a product, by whomever."""
+
 _PARTS = ("dep", "file")
 """Tables whose rows are parts of a product, and written with it."""
 
@@ -193,31 +196,20 @@ def secure_all(connection: Connection) -> None:
 
 def _policies(name: str) -> dict[str, str]:
     """Return the policies of a table as kind to definition."""
-    if name == "shared":  # it holds digests: whoever reads the object may read its digest
-        own = _of_product(name, f"p.owner = ANY ({_ME})")
-        return {
-            "read": f"FOR SELECT USING ({_of_product(name)})",
-            "add": f"FOR INSERT WITH CHECK ({own})",
-        }
+    if name in _SAID:
+        return _policies_of_said(name)
     row = sa.table(name, *(sa.column(c) for c in CONTEXT_COLUMNS))
 
-    def is_any(which: str) -> ColumnElement[bool]:
+    def of_any(which: str) -> ColumnElement[bool]:
         return row.c.project == any_(text(f"({_projects(which)})"))
 
-    mine, managed = row.c.owner == any_(text(f"({_ME})")), is_any("manages")
-    allowed = creatable(row, lambda level: is_any(f"highest >= {level}"))
-    scope = readable(row, mine, is_any("true"), text("EXISTS (SELECT 1 FROM awlta_me)"))
-    if name == "standing":  # what is said of a product is read by whoever reads the product
-        entitled = f"p.owner = ANY ({_ME}) OR p.project = ANY ({_projects('true')})"
-        embargo = "p.embargo IS NOT DISTINCT FROM standing.embargo"
-        said = _of_product(name, f"({entitled}) AND {_same(name)} AND {embargo}")
-        return {
-            "read": f"FOR SELECT USING ({_of_product(name)})",
-            "add": f"FOR INSERT WITH CHECK ({_sql(mine)} AND {said})",
-        }
+    mine = row.c.owner == any_(text(f"({_ME})"))
+    known = sa.literal_column("EXISTS (SELECT 1 FROM awlta_me)", sa.Boolean())
+    scope = readable(row, mine, of_any("true"), known)
+    allowed = creatable(row, lambda level: of_any(f"highest >= {level}"))
     add = _sql(and_(mine, allowed))
     if name in _PARTS:
-        add += f" AND {_of_product(name, f'p.owner = ANY ({_ME}) AND {_same(name)}')}"
+        add += f" AND {_of_product(name, f'{_IS_OWN} AND {_same(name)}')}"
     found = {
         "read": f"FOR SELECT USING ({_sql(scope)})",
         "add": f"FOR INSERT WITH CHECK ({add})",
@@ -225,15 +217,35 @@ def _policies(name: str) -> dict[str, str]:
     if name in _CHANGING:
         found["change"] = f"FOR UPDATE USING ({_sql(mine)})"
     elif name not in _LASTING:
-        entitled = or_(mine, managed)
-        kept = and_(entitled, row.c.level >= PROJECT, allowed)
-        found["raise"] = (
-            f"FOR UPDATE USING ({_sql(and_(scope, entitled))}) WITH CHECK ({_sql(kept)})"
-        )
+        # an UPDATE of all rows asks no policy for reading: what is not seen is not raised
+        entitled = or_(mine, of_any("manages"))
+        using = and_(scope, entitled)
+        check = and_(entitled, row.c.level >= PROJECT, allowed)
+        found["raise"] = f"FOR UPDATE USING ({_sql(using)}) WITH CHECK ({_sql(check)})"
     return found
 
 
+def _policies_of_said(name: str) -> dict[str, str]:
+    """Return the policies of rows that go by their product: who reads it reads them.
+
+    A digest is written with the product. A standing row is written by its author, who owns or
+    works in the project of the product, and has the project, level and embargo of the product.
+    """
+    if name == "shared":
+        add = _of_product(name, _IS_OWN)
+    else:
+        entitled = f"({_IS_OWN} OR p.project = ANY ({_projects('true')}))"
+        embargo = "p.embargo IS NOT DISTINCT FROM standing.embargo"
+        add = f"standing.owner = ANY ({_ME}) AND "
+        add += _of_product(name, f"{entitled} AND {_same(name)} AND {embargo}")
+    return {
+        "read": f"FOR SELECT USING ({_of_product(name)})",
+        "add": f"FOR INSERT WITH CHECK ({add})",
+    }
+
+
 _ME = "ARRAY(SELECT id FROM awlta_me)"
+_IS_OWN = f"p.owner = ANY ({_ME})"
 
 
 def _projects(which: str) -> str:

@@ -8,6 +8,7 @@ security can only look at columns of the same row.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import (
@@ -37,6 +38,9 @@ SYSTEM = MetaData()
 CLASSES = MetaData()
 """The tables of the classes that were imported; made when a class is first used."""
 
+
+LONGEST_NAME = 63
+"""Letters that PostgreSQL keeps of a name."""
 
 WORK_BYTES = 16
 """Bytes of a work digest that a product keeps."""
@@ -357,7 +361,15 @@ def _index(table: Table, attributes: list[Any]) -> None:
     """Give a class table the indexes that its attributes declare."""
     for attribute in attributes:
         if attribute.index:
-            Index(f"ix_{table.name}_{attribute.name}", table.c[attribute.name])
+            Index(_index_name(table, attribute.name), table.c[attribute.name])
     place = {a.sky: table.c[a.name] for a in attributes if a.sky}
     if place:
-        Index(f"ix_{table.name}_sky", zone(place["dec"]), place["ra"])
+        Index(_index_name(table, "sky"), zone(place["dec"]), place["ra"])
+
+
+def _index_name(table: Table, what: str) -> str:
+    """Return the name of an index, cut to what PostgreSQL takes."""
+    name = f"ix_{table.name}_{what}"
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 9]}_{sha256(name.encode()).hexdigest()[:8]}"

@@ -104,7 +104,7 @@ def test_a_script_may_declare_a_product_and_make_it(awe, tmp_path):
         (("-c", "RawFile.telescopes.nope == 1"), 2, "awe: Telescope has no attribute 'nope'"),
         (("-c", "RawFile(colour='red')"), 2, "awe: RawFile has no colour"),
         (("-c", "context.set_project('NOPE')"), 2, "awe: There is no project 'NOPE'"),
-        (("-c", "context.set_privileges(4)"), 2, "awe: New objects cannot be made at level 4"),
+        (("-c", "context.set_privileges(6)"), 2, "awe: There is no level 6"),
         (("-c", "from awlta.errors import Fault; raise Fault('broken')"), 1, "awe: broken."),
         (("-c", "from awlta.errors import Fault; raise Fault('\\x1b[31mred')"), 1, "awe: red."),
         (("-c",), 2, "usage: awe"),

@@ -19,6 +19,7 @@ from factories import (
 
 from awlta.errors import QueryError
 from awlta.persistent import Attribute, Persistent, current_store, persistent, registry
+from awlta.persistent.tables import table_of
 
 
 @pytest.fixture
@@ -217,6 +218,22 @@ def test_what_a_link_hides_is_as_if_it_were_not_there(new_session):
         assert len(Dish.sensor.n_pixels == 3) == 1
 
 
+def test_an_index_has_a_name_that_every_database_takes(session):
+    values = {
+        "__annotations__": {"n" * 40: Attribute[int]},
+        "n" * 40: persistent("number", index=True),
+        "__module__": __name__,
+    }
+    long = type(Persistent)("Long" + "x" * 40, (Persistent,), values)
+    try:
+        session.commit(long(**{"n" * 40: 1}))
+        (index,) = table_of(long).indexes
+        assert len(index.name) == 63
+        assert len(long.select_all()) == 1
+    finally:
+        del registry[long.__name__]
+
+
 def test_an_attribute_with_an_index_is_found_by_it(session):
     session.commit(*(Look(run=n, ra=None, dec=None) for n in range(3000)))
     with session.database.write() as connection:
@@ -246,3 +263,5 @@ def test_times_are_compared_in_any_zone(population):
     one = population.sensors[0].creation_date
     assert isinstance(one, datetime)
     assert len(Sensor.creation_date == one.astimezone()) == 10
+    assert len(Sensor.creation_date == one.replace(tzinfo=None)) == 10
+    assert len(Sensor.creation_date.in_([one.replace(tzinfo=None)])) == 10

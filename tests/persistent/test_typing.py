@@ -15,8 +15,9 @@ RIGHT = '''
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
-from awlta.lineage import Calibration, DataProduct, Parameters, new_hdf5, recipe
+from awlta.lineage import Calibration, DataProduct, FileRecord, Parameters, new_hdf5, recipe
 from awlta.persistent import (
     Attribute, Link, Links, OptionalLink, Persistent, Query, link, persistent, reference,
 )
@@ -103,7 +104,13 @@ def use() -> Query[CameraImages]:
         CameraImages.quality_flags == 0,
         CameraImages.content_digest != None,
         MoreImages.category == "A",
+        CameraImages.raw.within(83.6, 22.0, 1),
+        CameraImages.on_night("2026-03-01"),
+        CameraImages._project == "CRAB",
     ]
+    files: list[tuple[CameraImages, FileRecord]] = CameraImages.select_all().files()
+    counts: dict[Any, int] = conditions[0].counts("raw.telescope.name")
+    print(files, counts, CameraImages.select(category="A").limit(3).best_replica()[0].url)
     question = (conditions[0] & conditions[1]) | ~conditions[2]
     query = CameraImages.select(question, category="B").order_by("-creation_date")
     number: int = query[0].n_events + len(query)
