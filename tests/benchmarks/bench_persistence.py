@@ -59,6 +59,7 @@ PEERS_WANTED: dict[str, tuple[str, float]] = {
     "aiida_ancestors": ("ancestors", 1000),
     "quantum_graph": ("plan_new", 25),
     "snakemake": ("plan_new", 130),
+    "aiida_walk": ("ancestors", 1),
     "ninja": ("replan_current", 1),
 }
 """Figure of a peer to ours that it is compared with, and how many times better ours should be."""
@@ -196,7 +197,8 @@ def report(
     for name, (value, limit) in ours.items():
         unit, allowed = WANTED.get(name, ("", 0.0))
         rate = unit == "products/s"
-        unit = unit or ("targets/s" if "plan" in name else "ms")
+        rate = rate or name in ("plan_new", "writers_together")
+        unit = unit or {"plan_new": "targets/s", "writers_together": "products/s"}.get(name, "ms")
         record = {"figure": name, "value": round(value, 4), "unit": unit}
         line = f"{name:<22} {value:>11.4g}"
         if limit:

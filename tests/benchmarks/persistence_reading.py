@@ -14,6 +14,7 @@ import persistence_work as work
 import psycopg
 from persistence_work import BenchProduct, median_ms, seconds
 
+from awlta.config import Profile
 from awlta.lineage import DataProduct, Workspace, recipe
 from awlta.lineage.closure import related
 from awlta.lineage.currency import stale
@@ -150,38 +151,38 @@ def _plans(
     yield "replan_current", (median_ms(replan), median_ms(lambda: ask(STALE, ())))
 
 
-def writers(folder: Path, number: int = 8, each: int = 400) -> Iterator[tuple[str, work.Pair]]:
+def writers(folder: Path, number: int = 8, each: int = 1000) -> Iterator[tuple[str, work.Pair]]:
     """Yield the rate of several processes that commit one product at a time to one file."""
     path = folder / "writers.db"
     with work.workspace_of(f"sqlite:///{path}", folder) as workspace:
         work.new_settings(workspace)
     words = [sys.executable, __file__, str(path), str(folder), str(each)]
-    begun = time.monotonic()
-    children = [
-        subprocess.Popen([*words, str(n)], stdout=subprocess.PIPE, text=True) for n in range(number)
-    ]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    children: list[Any] = [subprocess.Popen([*words, str(n)], **pipes) for n in range(number)]
+    for child in children:  # each has started, and built its products
+        child.stdout.readline()
+    begin = time.monotonic()
+    for child in children:
+        child.stdin.write("go\n")
+        child.stdin.flush()
     told = [child.communicate()[0].split() for child in children]
     if any(child.returncode for child in children):
         raise SystemExit("a writer failed")
-    first, last = min(float(t[0]) for t in told), max(float(t[1]) for t in told)
-    yield "writers_together", (number * each / (last - first), 0.0)
-    yield "writers_longest_wait", (1e3 * max(float(t[2]) for t in told), 0.0)
-    assert first > begun - 1
+    took = max(float(end) for end, _ in told) - begin
+    yield "writers_together", (number * each / took, 0.0)
+    yield "writers_longest_wait", (1e3 * max(float(wait) for _, wait in told), 0.0)
 
 
 def _write(path: str, folder: str, each: int, tag: str) -> None:
-    """Commit so many products, one at a time; print begin, end and the longest wait."""
-    from awlta.config import Profile
-
-    workspace = Workspace(
-        Profile(Path(folder), "ada", project="BENCH", database=f"sqlite:///{path}")
-    )
+    """Commit so many products, one at a time; print the end and the longest wait."""
+    profile = Profile(Path(folder), "ada", project="BENCH", database=f"sqlite:///{path}")
+    workspace = Workspace(profile)
     with workspace.use():
-        settings = work.new_settings(workspace)
-        products = work.intentions(settings, 1, each, tag)
-        begin = time.monotonic()
-        longest = max(seconds(lambda p=p: work.store(workspace, [p])) for p in products)
-        print(begin, time.monotonic(), longest)
+        products = work.intentions(work.new_settings(workspace), 1, each, tag)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        longest = max(seconds(lambda p=p: work.store(workspace, [p])) for p in products)  # type: ignore[misc]
+        print(time.monotonic(), longest)
     workspace.close()
 
 

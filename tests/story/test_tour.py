@@ -77,6 +77,8 @@ def test_the_picture_of_the_tour_is_the_map_s_own(toured: list[str]) -> None:
 @pytest.mark.parametrize(
     "page",
     [
+        "campaigns.md",
+        "performance.md",
         "queries.md",
         "classes.md",
         "migrations.md",
