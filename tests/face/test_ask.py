@@ -27,7 +27,15 @@ def test_objects_are_counted_by_paths(at_home, run, ask):
     ]
     code, out, _ = run("query", "RawEvents", "--count", "telescope.name")
     assert code == 0
-    assert out.split() == ["3", "RawEvents", "telescope.name", "objects", *[out.split()[4]], "T-1", "3"]
+    assert out.split() == [
+        "3",
+        "RawEvents",
+        "telescope.name",
+        "objects",
+        *[out.split()[4]],
+        "T-1",
+        "3",
+    ]
 
 
 @pytest.mark.parametrize(
