@@ -32,7 +32,9 @@ def _class_and_selection(p: argparse.ArgumentParser) -> None:
     p.add_argument("cls", metavar="CLASS", help="data product that is wanted")
     p.add_argument("--run", type=int, help="only this run (calibration runs are always taken)")
     p.add_argument("--plan", action="store_true", help="show what would be made, and why; stop")
-    p.add_argument("--as-of", metavar="DATE", help="choose inputs as on that date, such as 2026-01-31")
+    p.add_argument(
+        "--as-of", metavar="DATE", help="choose inputs as on that date, such as 2026-01-31"
+    )
     p.add_argument("--remake", action="store_true", help="make CLASS again though up to date")
     p.add_argument("--pinned", metavar="NAME", help="choose calibrations from this set alone")
 

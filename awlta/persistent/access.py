@@ -39,6 +39,15 @@ _VIEWS = {
         UNION ALL
         SELECT j.id, false, {_HIGHEST % "false"}
         FROM project j WHERE j.is_open AND EXISTS (SELECT 1 FROM awlta_me)""",
+    # how often others use what is one's own, where row security hides the uses themselves
+    "awlta_uses": """
+        SELECT d.target AS product, count(*) AS number
+        FROM dep d JOIN product p ON p.id = d.target JOIN product q ON q.id = d.product
+        WHERE d.is_input AND q.owner <> p.owner AND p.owner IN (SELECT id FROM awlta_me)
+            AND coalesce((SELECT s.value FROM standing s
+                WHERE s.product = q.id AND s.kind = 'tombstone'
+                ORDER BY s.id DESC LIMIT 1), 0) = 0
+        GROUP BY d.target""",
 }
 """Accounts of the asker; the projects that the asker may use with the highest level there; and
 how many living objects of others were made from the asker's own, hidden ones too, so that nothing

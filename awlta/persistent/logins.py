@@ -17,7 +17,8 @@ from .access import group_of, has_role, run_plainly
 def unfit_roles(connection: Connection, roles: Iterable[str]) -> dict[str, str]:
     """Return why some roles cannot be those of users: row security would not hold for them."""
     asked = sa.text(
-        "SELECT rolname, rolsuper, rolbypassrls, pg_has_role(pg_roles.oid, relowner, 'USAGE'), rolname = :g "
+        "SELECT rolname, rolsuper, rolbypassrls, pg_has_role(pg_roles.oid, relowner, 'USAGE'), "
+        "rolname = :g "
         "FROM pg_roles, pg_class WHERE pg_class.oid = 'product'::regclass AND rolname = ANY(:names)"
     )
     given = {"names": list(roles), "g": group_of(connection)}

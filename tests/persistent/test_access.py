@@ -16,6 +16,7 @@ from awlta.persistent.database import Database, create
 from awlta.persistent.enrolment import apply_people
 from awlta.persistent.entry import prepare
 from awlta.persistent.people import People, Project
+from awlta.persistent.revisions import migrate
 from awlta.persistent.session import Session
 
 
@@ -292,3 +293,16 @@ def test_securing_again_changes_nothing(observatory: Observatory) -> None:
         secure_all(connection)
     assert observatory.run(asked) == before
     assert len(before) >= 3 * len(CLASSES)
+
+
+def test_a_table_that_a_migration_makes_is_secured_too(observatory: Observatory) -> None:
+    observatory.run("DROP TABLE dish")
+    with closing(Database(observatory.url)) as database:
+        migrate(database, 0, {})
+    ada, bob = session(observatory, "ada"), session(observatory, "bob")
+    with ada.use():
+        ada.commit(DishFactory())
+    assert len(ask(observatory, "ada", "SELECT * FROM dish")) == 1
+    assert ask(observatory, "bob", "SELECT * FROM dish") == []
+    with bob.use():
+        bob.commit(DishFactory())

@@ -6,6 +6,7 @@ Filters are telescopes here, bias frames are pedestals, chips are cameras.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from awlta.processing import Dpu
 from awlta_recipes.events import EventKind
 
 HOUR = timedelta(hours=1)
+
+load_recipes()  # before a page that is typed along takes away the classes that came with it
 
 CONTEXT = """
 context.get_current_project()
@@ -83,8 +86,8 @@ context.publish(t, 2, dry_run=True)
 class Prompt:
     """A prompt at which lines are typed; it keeps names and what the lines gave."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.names = prompt.names(workspace, Dpu(workspace))
+    def __init__(self, workspace: Workspace, dpu: Dpu) -> None:
+        self.names = prompt.names(workspace, dpu)
         exec("import datetime; from astropy.units import deg", self.names)
 
     def type(self, lines: str) -> None:
@@ -105,21 +108,24 @@ def awe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prompt]:
     home = tmp_path_factory.mktemp("expert")
     profile = Profile(home, "ada", project="CRAB")
     create(profile.database_url, 0)
-    load_recipes()
     workspace = Workspace(profile)
     runs: list[tuple[str, dict[str, Any]]] = [
         ("dark.h5", {"run": 1, "kind": EventKind.PEDESTAL, "start": START - 2 * HOUR}),
         ("flash.h5", {"run": 2, "kind": EventKind.FLATFIELD, "start": START - HOUR}),
         ("run7.h5", {"run": 7}),
     ]
-    with pytest.MonkeyPatch.context() as patch, workspace.use():
+    with (
+        closing(workspace),
+        closing(Dpu(workspace)) as dpu,
+        workspace.use(),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.chdir(home)
         for name, facts in runs:
             ingest(workspace, deliver(home, name, **facts))
-        opened = Prompt(workspace)
+        opened = Prompt(workspace, dpu)
         opened.type("steps = make(RawEvents)")
         yield opened
-    workspace.close()
 
 
 def test_the_context_and_a_class_are_looked_at(
