@@ -19,10 +19,13 @@ from sqlalchemy import (
     Engine,
     Select,
     and_,
+    any_,
     bindparam,
+    func,
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ..persistent import Persistent, tables
 from ..persistent.context import Context
@@ -60,27 +63,32 @@ def related(session: Session, keys: Sequence[int], *, down: bool) -> list[tuple[
     """Return (key, class name) of ancestors or descendants in the read scope, oldest first."""
     if watches:
         watches[-1].query(Persistent)
+    dialect = session.database.dialect
     with session.database.read() as connection:
         rows: Sequence[Any]
         if len(keys) != 1:
-            rows = connection.execute(_related(session.context, closure(keys, down=down))).all()
+            rows = connection.execute(
+                _related(session.context, closure(keys, down=down), dialect)
+            ).all()
         else:
             prepared = _prepared(session.database.engine, session.context, down)
             rows = prepared.rows(connection, start=keys[0])
         if not all(seen for _, _, seen in rows):  # rare, and then it is walked with more care
             found = closure(keys, down=down, context=session.context)
-            rows = connection.execute(_related(session.context, found)).all()
+            rows = connection.execute(_related(session.context, found, dialect)).all()
     return [(key, name) for key, name, seen in rows if seen]
 
 
-def _related(context: Context, found: CTE) -> Select[Any]:
+def _related(context: Context, found: CTE, dialect: str) -> Select[Any]:
     """Return the statement for key, class name and whether it is in the read scope."""
     p = tables.product
-    return (
-        select(p.c.id, p.c.class_name, context.scope(p))
-        .join(found, found.c.id == p.c.id)
-        .order_by(p.c.creation_date, p.c.id)
-    )
+    statement = select(p.c.id, p.c.class_name, context.scope(p))
+    if dialect == "postgresql":  # a join would make it read all products of a middling table
+        keys: Any = func.array(select(found.c.id).scalar_subquery(), type_=ARRAY(BigInteger))
+        statement = statement.where(p.c.id == any_(keys))
+    else:
+        statement = statement.join(found, found.c.id == p.c.id)
+    return statement.order_by(p.c.creation_date, p.c.id)
 
 
 def hidden_inputs(session: Session, keys: Sequence[int]) -> list[tuple[int, int]]:
@@ -104,7 +112,7 @@ def hidden_inputs(session: Session, keys: Sequence[int]) -> list[tuple[int, int]
 def _prepared(engine: Engine, context: Context, down: bool) -> Prepared:
     """Return the statement for one object, which is asked most often, ready to be run."""
     start = bindparam("start", type_=BigInteger())
-    return Prepared(engine, _related(context, closure(start, down=down)))
+    return Prepared(engine, _related(context, closure(start, down=down), engine.dialect.name))
 
 
 def edges(session: Session, keys: Sequence[int]) -> list[tuple[int, str, int, int]]:
