@@ -268,7 +268,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="The prompt is 'awe'. Exit: 0 well, 1 fault of the system, 2 mistake of the call.",
     )
     whole.add_argument("--version", action="version", version=f"awlta {__version__}")
-    verbs = whole.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = whole.add_subparsers(dest="verb", metavar="VERB [ARGUMENT]", required=True)
     for name, (text, _, add) in VERBS.items():
         one = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         add(one)

@@ -185,6 +185,7 @@ class _Workshop:
         self._exact = exact
         self._on_step = on_step
         self._environments: dict[tuple[str, str], fresh.Fresh] = {}
+        self._installs = 0
 
     def try_again(self, product: DataProduct) -> Reproduction:
         """Make a product again; if that fails, return why."""
@@ -213,7 +214,8 @@ class _Workshop:
         key = (release.digest, packages if self._exact else "")
         if key not in self._environments:
             self._on_step(f"install release {_name(record)}")
-            folder = self._folder / f"release-{len(self._environments) + 1}"
+            self._installs += 1
+            folder = self._folder / f"release-{self._installs}"
             folder.mkdir()
             archive = self._retrieve(release.file(), folder)
             self._environments[key] = fresh.install(

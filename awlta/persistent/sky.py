@@ -26,6 +26,9 @@ _HALF = math.pi / 360
 _EDGE = 1e-9
 """Degrees by which bands and windows are taken larger, so that no rounding leaves a row out."""
 
+_NEAR_POLE = 1e-3
+"""Degrees from a pole within which the cosine of a declination has lost its digits."""
+
 _ROUNDING = (4e-15, 3e-25)
 """Times the sine of half a radius, and as it is, added to its square: what a sine may be wrong."""
 
@@ -75,21 +78,28 @@ class Cone:
         between = math.cos((dec + TURN) * 2 * _HALF) * math.cos((dec0 + TURN) * 2 * _HALF)
         return sign * (high * high + between * wide * wide) <= limit
 
+    @property
+    def _reach(self) -> float:
+        """The radius in degrees at which the comparison of sines still says inside."""
+        return self.radius if self.is_wide else math.asin(min(1.0, self.test[3] ** 0.5)) / _HALF
+
     def zones(self) -> list[int]:
         """Return the bands of declination that the circle touches.
 
         A band is ``CAST(dec + 90 AS INTEGER)``, which SQLite cuts and PostgreSQL rounds: both
         never fall where declination rises, so the bands of both are among these.
         """
-        first = math.floor(self.dec - self.radius + 90 - _EDGE)
-        last = math.floor(self.dec + self.radius + 90 + _EDGE) + 1
+        reach = self._reach
+        first = math.floor(self.dec - reach + 90 - _EDGE)
+        last = math.floor(self.dec + reach + 90 + _EDGE) + 1
         return list(range(max(first, 0), min(last, 180) + 1))
 
     def windows(self) -> list[tuple[float, float]]:
         """Return the one or two ranges of right ascension that hold the circle."""
-        if abs(self.dec) + self.radius >= 90 - _EDGE:  # a pole is inside
+        reach = self._reach
+        if abs(self.dec) + reach >= 90 - _NEAR_POLE:
             return [(0.0, 360.0)]
-        ratio = math.sin(self.radius * 2 * _HALF) / math.cos(self.dec * 2 * _HALF)
+        ratio = math.sin(reach * 2 * _HALF) / math.cos(self.dec * 2 * _HALF)
         half = math.degrees(math.asin(min(1.0, ratio))) + _EDGE
         low, high = self.ra - half, self.ra + half
         if low < 0:
