@@ -1,7 +1,8 @@
 """Up to date, and if not, why: set-wise, over products and everything that they were made from.
 
 A product is out of date if its recipe is another now, another calibration would be chosen, an
-input is judged bad or carries a blocking flag, or an input is out of date. For many products it
+input is judged bad or carries a blocking flag, or an input is out of date. What was ingested
+stays as it came: nothing that it links makes it out of date. For many products it
 is asked first whether there is any cause at all, which is a few seeks into indexes; only then
 where it leads to. For few products their ancestors are asked.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, select
 
 from ..persistent import Persistent, Query, registry, tables
 from ..persistent.session import Session
@@ -28,7 +29,7 @@ from .causes import (
     reachable,
     superseded,
 )
-from .keyset import Wanted, downwards, inputs_of, listed, selected, upwards
+from .keyset import Wanted, any_input, downwards, inputs_of, listed, selected, upwards
 from .product import DataProduct
 
 FEW = 200
@@ -203,7 +204,7 @@ def staleness(session: Session, wanted: Wanted, changes: Changes | None = None) 
         with session.database.read() as connection:
             keys = list(connection.execute(chosen).scalars())
         return _among_ancestors(session, keys)
-    others = superseded(session, upwards(chosen)) if changes.rules else []
+    others = superseded(session, upwards(chosen, _passes_on)) if changes.rules else []
     causes = [*changes.causes, *others]
     if not causes:
         return Staleness()
@@ -211,14 +212,35 @@ def staleness(session: Session, wanted: Wanted, changes: Changes | None = None) 
     return Staleness(causes, _among(session, reached, wanted, chosen), reached)
 
 
+def _ingested() -> set[str]:
+    """Return the names of classes without recipe that link products."""
+    return {
+        name
+        for name, cls in registry.items()
+        if issubclass(cls, DataProduct)
+        and cls.__recipe__ is None
+        and any(step.is_input and reachable([step.target]) for step in cls.__links__.values())
+    }
+
+
+def _passes_on(edge: Any) -> ColumnElement[bool]:
+    """Follow the inputs of what a recipe can make again."""
+    names, p = _ingested(), tables.product.alias()
+    if not names:
+        return any_input(edge)
+    came = exists().where(p.c.id == edge.c.product, p.c.class_name.in_(sorted(names)))
+    return and_(any_input(edge), ~came)
+
+
 def _reached(session: Session, causes: Iterable[Cause]) -> set[int]:
     """Return every product that is out of date by some causes, in one descent."""
     own = {c.product for c in causes if not c.only_users}
     others = {c.product for c in causes if c.only_users}
     d = tables.dep
-    users = select(d.c.product).where(d.c.target.in_(listed(session, sorted(others))), d.c.is_input)
+    of_others = d.c.target.in_(listed(session, sorted(others)))
+    users = select(d.c.product).where(of_others, _passes_on(d))
     first = listed(session, sorted(own)).union(users).subquery()
-    found = downwards(select(first.c[0].label("id")))
+    found = downwards(select(first.c[0].label("id")), _passes_on)
     with session.database.read() as connection:
         return set(connection.execute(select(found.c.id)).scalars())
 
@@ -242,7 +264,7 @@ def outdated_by(session: Session, keys: Sequence[int], counts: Callable[[Cause],
 
 def _among_ancestors(session: Session, keys: Sequence[int]) -> Staleness:
     """Ask some products and all that they were made from."""
-    p, found = tables.product, upwards(listed(session, keys))
+    p, found = tables.product, upwards(listed(session, keys), _passes_on)
     statement = (
         select(p.c.id, p.c.class_name)
         .join(found, found.c.id == p.c.id)
@@ -258,7 +280,9 @@ def _among_ancestors(session: Session, keys: Sequence[int]) -> Staleness:
         causes += superseded(session, chosen)
     if not causes:
         return Staleness()
-    reached = _spread(causes, inputs_of(session, every))
+    came = _ingested()
+    edges = (e for e in inputs_of(session, every) if names[e[0]] not in came)
+    reached = _spread(causes, edges)
     return Staleness(causes, reached.intersection(keys), reached)
 
 

@@ -61,23 +61,27 @@ def listed(session: Session, keys: Sequence[int]) -> Select[Any]:
     return select(cast(value, BigInteger).label("id"))
 
 
-def upwards(chosen: Select[Any]) -> CTE:
+Follow = Callable[[Any], ColumnElement[bool]]
+"""Takes the table of edges and returns the condition under which one is followed."""
+
+
+def any_input(edge: Any) -> ColumnElement[bool]:
+    """Follow inputs and no references."""
+    condition: ColumnElement[bool] = edge.c.is_input
+    return condition
+
+
+def upwards(chosen: Select[Any], follow: Follow = any_input) -> CTE:
     """Return the recursive query for some products and everything that they were made from."""
-    return walk(select(chosen.subquery().c.id), "upwards", down=False)
+    return walk(select(chosen.subquery().c.id), "upwards", down=False, follow=follow)
 
 
-def downwards(chosen: Select[Any]) -> CTE:
+def downwards(chosen: Select[Any], follow: Follow = any_input) -> CTE:
     """Return the recursive query for some products and everything that was made from them."""
-    return walk(select(chosen.subquery().c.id), "downwards", down=True)
+    return walk(select(chosen.subquery().c.id), "downwards", down=True, follow=follow)
 
 
-def walk(
-    first: Select[Any],
-    name: str,
-    *,
-    down: bool,
-    follow: Callable[[Any], ColumnElement[bool]] = lambda edge: edge.c.is_input,
-) -> CTE:
+def walk(first: Select[Any], name: str, *, down: bool, follow: Follow = any_input) -> CTE:
     """Return the recursive query that goes on from some keys along edges, each key once.
 
     Which edges are followed is asked in the column and not in a WHERE: a condition on ``dep``
@@ -92,7 +96,7 @@ def walk(
     down : bool
         To what was made from them, else to what they were made from.
     follow : callable
-        Takes the table of edges; by default inputs are followed, and no references.
+        By default inputs are followed, and no references.
     """
     found = first.cte(f"{name}_walk", recursive=True)
     d = tables.dep.alias()

@@ -17,8 +17,9 @@ from factories import (
 
 from awlta.errors import BadValue, NotMade
 from awlta.lineage import DataProduct, recipe
+from awlta.lineage.currency import stale
 from awlta.lineage.refill import without_work, write_work
-from awlta.persistent import tables
+from awlta.persistent import OptionalLink, link, tables
 
 HOUR = timedelta(hours=1)
 
@@ -138,6 +139,27 @@ def test_a_calibration_for_another_time_or_category_changes_nothing(workspace):
     zero(start=1, end=2)
     zero(category="B")
     assert summed.uptodate()
+
+
+def test_what_was_ingested_stays_up_to_date_whatever_becomes_of_what_it_links(workspace):
+    class CameIn(DataProduct):
+        """A product that is ingested, and tells what it comes from."""
+
+        origin: OptionalLink[DataProduct] = link("what it comes from", default=None)
+
+    origin = made(declare("1")())
+    delivered = CameIn(origin=origin)
+    with workspace.unit() as unit:
+        unit.add(delivered)
+    merged = made(Merged(inputs=[delivered]))
+    declare("2")
+    assert [p.uptodate() for p in (origin, delivered, merged)] == [False, True, True]
+    assert stale(workspace, Merged.select_all()) == {}
+    assert Merged.get_target(inputs=[delivered]) is merged
+    workspace.judge(origin, 0, "wrong seed")
+    assert merged.uptodate(explain=True) == []
+    workspace.judge(delivered, 0, "of a wrong seed")
+    assert told(merged) == [(delivered, "verdict", "valid", "bad (ada: of a wrong seed)")]
 
 
 # targets ---------------------------------------------------------------------------------
