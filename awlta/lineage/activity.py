@@ -14,7 +14,7 @@ from ..errors import BadValue
 from ..persistent import Attribute, Persistent, new_object_id, persistent
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Activity:
     """The record of one run.
 
@@ -83,6 +83,7 @@ class SoftwareEnvironment(Persistent, shared=True):
     packages: Attribute[str] = persistent("name==version of every distribution, one a line")
 
 
+@lru_cache(maxsize=1)
 def host() -> str:
     """Return the name of this host."""
     return socket.gethostname()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import secrets
 import shutil
@@ -38,6 +37,8 @@ class Bench:
     lease : Lease or None
     outputs : dict
         Role to (path, ending) of each file created.
+    is_touched : bool
+        Whether something may be in the scratch folder.
     """
 
     product: Any
@@ -46,6 +47,13 @@ class Bench:
     begin: Callable[[], Lease]
     lease: Lease | None = None
     outputs: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    is_touched: bool = False
+
+    def touch(self) -> None:
+        """Have the scratch folder ready for what is put into it next."""
+        if not self.is_touched:
+            self.is_touched = True
+            os.makedirs(self.scratch, mode=0o700, exist_ok=True)
 
     def claim(self) -> Lease:
         """Have the intent written, once.
@@ -63,6 +71,7 @@ class Bench:
         if role in self.outputs:
             raise AlreadyMade(f"The file for {role!r} of {self.product!r} was created before")
         self.claim()
+        self.touch()
         path = self.scratch / file_name(self.product, ending, role, 1)
         self.outputs[role] = (path, ending)
         return path
@@ -78,6 +87,7 @@ class Bench:
 
     def retrieve(self, record: FileRecord) -> Path:
         """Bring an input into the scratch folder, once."""
+        self.touch()
         path = self.scratch / record.name
         if not path.exists():
             with pause():
@@ -118,20 +128,18 @@ class AtBench:
 
     def __exit__(self, *_: object) -> None:
         self._tell(None)
-        _give_back(self._root, self._bench.scratch)
+        _give_back(self._root, self._bench)
 
 
 _idle: dict[str, list[Path]] = {}
-"""Empty scratch folders of this process, by their root, to be used again."""
+"""Scratch folders of this process that nothing was put into, by their root, to be used again."""
 
 
 def _take(where: str) -> Path:
     """Return an empty scratch folder; the first of a process takes away what dead ones left."""
-    idle = _idle.setdefault(where, [])
-    while idle:
-        folder = idle.pop()
-        if os.path.isdir(folder):
-            return folder
+    idle = _idle.get(where)
+    if idle:
+        return idle.pop()
     root = Path(where)
     root.mkdir(parents=True, exist_ok=True)
     host, me = socket.gethostname(), os.getpid()
@@ -145,24 +153,19 @@ def _take(where: str) -> Path:
     return folder
 
 
-def _give_back(root: str, folder: Path) -> None:
-    """Keep a folder that is empty for the next recipe; take one away that was used."""
-    try:
-        is_empty = not os.listdir(folder)
-    except OSError:  # the recipe took it away
-        return
-    if is_empty:
-        _idle[root].append(folder)
+def _give_back(root: str, bench: Bench) -> None:
+    """Keep a folder that nothing was put into for the next recipe; take another one away."""
+    if bench.is_touched:
+        shutil.rmtree(bench.scratch, ignore_errors=True)
     else:
-        shutil.rmtree(folder, ignore_errors=True)
+        _idle.setdefault(root, []).append(bench.scratch)
 
 
 @atexit.register
 def _leave() -> None:
     """Take the idle folders of this process away."""
     for folder in [f for folders in _idle.values() for f in folders]:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _forget() -> None:

@@ -130,9 +130,9 @@ def run(
         ):
             if recorder.begins_first:
                 bench.claim()
-            _run_recipe(product, recipe.function, bench.scratch)
+            _run_recipe(recipe.function, bench)
             _check_outputs(product, bench)
-            verify_new(product, bench.scratch)
+            verify_new(product, bench.scratch, bench.touch)
             files = _store(bench, recorder, recipe.identity)
             recorder.archive(product, bench.lease, files, record.activity("done"))
     except BaseException as error:  # a keyboard interrupt ends the attempt too
@@ -187,12 +187,12 @@ def _check_inputs(product: DataProduct) -> None:
             target._admit()
 
 
-def _run_recipe(product: DataProduct, function: Callable[..., None], scratch: Path) -> None:
-    name = f"{type(product).__name__}.make"
+def _run_recipe(function: Callable[..., None], bench: Bench) -> None:
+    product = bench.product
     usual = tempfile.tempdir
-    tempfile.tempdir = str(scratch)
+    tempfile.tempdir = str(bench.scratch)
     try:
-        with watching(product, scratch):
+        with watching(product, bench.scratch, bench.touch):
             function(product)
     except AwltaError:
         raise
@@ -201,7 +201,7 @@ def _run_recipe(product: DataProduct, function: Callable[..., None], scratch: Pa
         if hidden is not None:
             raise hidden from error
         raise RecipeFailed(
-            f"{name} raised {type(error).__name__}: {error}",
+            f"{type(product).__name__}.make raised {type(error).__name__}: {error}",
             do="The log of the activity and the chained traceback tell where",
         ) from error
     finally:

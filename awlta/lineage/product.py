@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from ..digest import digest_text
+from ..digest import digest_framed, framed
 from ..errors import BadValue, NotMade
 from ..persistent import Attribute, Condition, Persistent, Query, persistent
 from ..persistent.attributes import AnyLink
@@ -215,15 +215,17 @@ def content_of(product: DataProduct, files: Sequence[FileRecord]) -> str:
     told = cls.__dict__.get("__told__")
     if told is None:
         attributes = sorted(cls.__attributes__.items())
-        told = cls.__told__ = [(n, a.codec.to_json) for n, a in attributes if a.source == "class"]
+        told = cls.__told__ = [
+            (n, framed(n), a.codec.to_json) for n, a in attributes if a.source == "class"
+        ]
     held = product.__dict__
-    parts: list[str] = [cls.__name__]
-    for name, to_json in told:
+    parts = [framed("content"), framed(cls.__name__)]
+    for name, label, to_json in told:
         value = held.get(name)
-        parts += (name, "none" if value is None else str(to_json(value)))
+        parts += (label, framed("none" if value is None else str(to_json(value))))
     for record in sorted(files, key=lambda f: f.role):
-        parts += [record.role, record.content_digest]
-    return digest_text("content", *parts)
+        parts += (framed(record.role), framed(record.content_digest))
+    return digest_framed(parts)
 
 
 def check_category(value: str) -> str:

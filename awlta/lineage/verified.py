@@ -82,7 +82,7 @@ def has_verify(cls: type[Any]) -> bool:
     return cls.verify is not Verified.verify
 
 
-def verify_new(product: Any, scratch: Path) -> None:
+def verify_new(product: Any, scratch: Path, touch: Callable[[], None]) -> None:
     """Verify what a recipe has just made, before it is committed.
 
     Raises
@@ -93,7 +93,7 @@ def verify_new(product: Any, scratch: Path) -> None:
     if not has_verify(type(product)):
         return
     before = dict(product.__dict__)
-    found = _check(product, scratch)
+    found = _check(product, scratch, touch)
     changed = [n for n, v in product.__dict__.items() if n not in before or before[n] is not v]
     if changed:
         raise RecipeFailed(
@@ -124,7 +124,7 @@ def verify_again(product: Any) -> None:
     with tempfile.TemporaryDirectory(prefix="awlta-verify.") as folder:
         token = landing.set(Path(folder))
         try:
-            found = list(_check(product, Path(folder)).values())
+            found = list(_check(product, Path(folder), lambda: None).values())
         finally:
             landing.reset(token)
     found += [raised for raised in old if raised.bit in quality.SYSTEM_BITS]
@@ -135,13 +135,13 @@ def verify_again(product: Any) -> None:
         append(unit, "flags", session.context.user, VERIFIED, {subject: (value, detail)})
 
 
-def _check(product: Any, scratch: Path) -> dict[str, Raised]:
+def _check(product: Any, scratch: Path, touch: Callable[[], None]) -> dict[str, Raised]:
     """Run ``verify`` under the watch of recipes; return the flags that it set."""
     name = f"{type(product).__name__}.verify"
     found: dict[str, Raised] = {}
     product.__dict__["_verifying"] = found
     try:
-        with watching(product, scratch):
+        with watching(product, scratch, touch):
             product.verify()
     except AwltaError:
         raise

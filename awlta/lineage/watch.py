@@ -13,7 +13,7 @@ import site
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +26,11 @@ from ..persistent.watches import watches
 
 _active: list[RecipeWatch] = []
 _hooked = False
+_TOUCHES = frozenset(
+    ("os.mkdir", "os.rename", "os.link", "os.symlink", "os.fork", "os.posix_spawn")
+) | {"subprocess.Popen"}
+"""Events besides opening a file by which something may come into the scratch folder."""
+
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -38,10 +43,15 @@ class RecipeWatch:
         The product that is being made.
     scratch : Path
         Folder for its inputs and outputs.
+    touch : callable
+        Told before the recipe can put something into the scratch folder, as often as it may.
     """
 
-    def __init__(self, product: Persistent, scratch: Path) -> None:
+    def __init__(
+        self, product: Persistent, scratch: Path, touch: Callable[[], None] = lambda: None
+    ) -> None:
         self._product = product
+        self._touch = touch
         self._allowed = {id(product)}
         self._keep: list[Any] = []
         self._scratch = _real_folder(str(scratch))
@@ -103,6 +113,8 @@ class RecipeWatch:
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Judge an audit event of the interpreter."""
+        if event in _TOUCHES:
+            self._touch()
         if self._is_blind():
             return
         if event in ("open", "awlta.open"):
@@ -121,6 +133,7 @@ class RecipeWatch:
             return
         name = os.path.realpath(os.fsdecode(path))
         if (name + os.sep).startswith(self._scratch):
+            self._touch()
             return
         writes = isinstance(flags, int) and bool(flags & _WRITES)
         if name == os.devnull or (name.startswith(_caches()) and _caches()):
@@ -218,8 +231,7 @@ def refuse_nested(product: Persistent) -> None:
         )
 
 
-@contextmanager
-def watching(product: Persistent, scratch: Path) -> Iterator[RecipeWatch]:
+class watching:  # noqa: N801  # read as a block: with watching(product, scratch)
     """Watch the recipe of a product for the length of a block.
 
     Raises
@@ -227,21 +239,32 @@ def watching(product: Persistent, scratch: Path) -> Iterator[RecipeWatch]:
     UndeclaredInput
         From whatever call in the block reached for something that is not linked.
     """
-    global _hooked, _readable_folders, _modules_seen
-    import h5py  # noqa: F401  # imported before the watch begins, so that it can be told of
 
+    def __init__(
+        self, product: Persistent, scratch: Path, touch: Callable[[], None] = lambda: None
+    ) -> None:
+        _prepare()
+        self._watch = RecipeWatch(product, scratch, touch)
+
+    def __enter__(self) -> RecipeWatch:
+        _active.append(self._watch)
+        watches.append(self._watch)
+        return self._watch
+
+    def __exit__(self, *_: object) -> None:
+        watches.remove(self._watch)
+        _active.remove(self._watch)
+
+
+def _prepare() -> None:
+    """Hook the interpreter and HDF5, once, and note what was imported since the last recipe."""
+    global _hooked, _readable_folders, _modules_seen
     if not _hooked:
+        import h5py  # noqa: F401  # imported before the watch begins, so that it can be told of
+
         sys.addaudithook(_hook)
+        _watch_hdf5()
         _hooked = True
-    _watch_hdf5()
     if _modules_seen != len(sys.modules):
         _readable_folders, _modules_seen = None, len(sys.modules)
-    _readable()
-    watch = RecipeWatch(product, scratch)
-    _active.append(watch)
-    watches.append(watch)
-    try:
-        yield watch
-    finally:
-        watches.remove(watch)
-        _active.remove(watch)
+        _readable()

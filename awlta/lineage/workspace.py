@@ -42,6 +42,7 @@ class Workspace(Asking, Recording):
             profile.database_url, profile.user, profile.project, profile.privileges, profile.node
         )
         self.profile = profile
+        self._scratch = profile.home / "scratch"
         self._client: DataClient | None = None
         self._dataserver: Child | None = None
         self._bench: Bench | None = None
@@ -100,7 +101,7 @@ class Workspace(Asking, Recording):
             product,
             self,
             self.client,
-            self.profile.home / "scratch",
+            self._scratch,
             self.profile.user,
             tell=self._set_bench,
         )
