@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -78,15 +78,6 @@ def digest_text(*parts: str) -> str:
 
     The lengths keep ``("ab", "c")`` apart from ``("a", "bc")``.
     """
-    return digest_framed([framed(part) for part in parts])
-
-
-def framed(text: str) -> bytes:
-    """Return a text as it goes into a digest: its length in 8 bytes, then its bytes."""
-    raw = text.encode()
-    return len(raw).to_bytes(8, "big") + raw
-
-
-def digest_framed(parts: Iterable[bytes]) -> str:
-    """Return what :func:`digest_text` gives for texts that are framed already."""
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+    raw = [part.encode() for part in parts]
+    whole = b"".join([piece for text in raw for piece in (len(text).to_bytes(8, "big"), text)])
+    return hashlib.sha256(whole).hexdigest()

@@ -25,7 +25,7 @@ from ..errors import AwltaError, BadInput, DigestMismatch, DocumentRefused, NotF
 from ..lineage import FileRecord, Workspace, block
 from ..lineage.activity import Activity, host, instruction_set, now
 from ..lineage.filed import file_name
-from ..lineage.product import content_of
+from ..lineage.work import content_of
 from ..persistent import new_object_id, registry, tables
 from ..storage.client import DataClient
 from ..storage.intent import Lease, State, begin

@@ -18,7 +18,7 @@ from uuid import UUID
 from ..digest import Digests, blocks
 from ..errors import AwltaError, DigestMismatch
 from ..lineage import DataProduct, FileRecord, Workspace
-from ..lineage.product import content_of
+from ..lineage.work import content_of
 from ..persistent import Persistent, new_object_id
 from ..persistent.checking import check_parcel
 from ..persistent.container import Packing, Parcel, packing

@@ -34,7 +34,8 @@ from .activity import Activity, environment_values
 from .bare import BareWorkplace, undeclared
 from .filed import FileRecord
 from .order import RESULT_FORMAT, Order
-from .product import DataProduct, content_of
+from .product import DataProduct
+from .work import content_of
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from ..digest import digest_framed, framed
 from ..errors import BadValue, NotMade
 from ..persistent import Attribute, Condition, Persistent, Query, persistent
 from ..persistent.attributes import AnyLink
 from ..persistent.codecs import Sha256
 from ..persistent.model import system_attribute
 from .deletable import Deletable
-from .filed import FileOwner, FileRecord
+from .filed import FileOwner
 from .identity import RecipeIdentity, identify, sources
 from .inspected import Inspected
 from .made import Made
@@ -207,25 +206,6 @@ class DataProduct(Persistent, FileOwner, Traced, Made, Judged, Verified, Inspect
             expected="inputs that are committed",
             do="Call its make(), or ingest it, before the product that links it",
         )
-
-
-def content_of(product: DataProduct, files: Sequence[FileRecord]) -> str:
-    """Return the content digest of a product: its attributes and the content of its files."""
-    cls: Any = type(product)
-    told = cls.__dict__.get("__told__")
-    if told is None:
-        attributes = sorted(cls.__attributes__.items())
-        told = cls.__told__ = [
-            (n, framed(n), a.codec.to_json) for n, a in attributes if a.source == "class"
-        ]
-    held = product.__dict__
-    parts = [framed("content"), framed(cls.__name__)]
-    for name, label, to_json in told:
-        value = held.get(name)
-        parts += (label, framed("none" if value is None else str(to_json(value))))
-    for record in sorted(files, key=lambda f: f.role):
-        parts += (framed(record.role), framed(record.content_digest))
-    return digest_framed(parts)
 
 
 def check_category(value: str) -> str:

@@ -24,10 +24,10 @@ from .activity import Activity, SoftwareEnvironment, environment_values
 from .filed import FileRecord
 from .hearing import Listening
 from .packages import recipe_packages
-from .product import DataProduct, content_of
+from .product import DataProduct
 from .release import ensure_release
 from .sources import running_release
-from .work import key_of, work_of
+from .work import content_of, key_of, work_of
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,9 @@ class Recording(Session):
     def _write_all(self, made: Sequence[_Pending]) -> None:
         self.release_key()
         with self.unit() as unit:
+            environment = unit.add(self._ran_in(None))
             for one in made:
-                self._write(unit, one.product, one.lease, one.files, one.activity)
+                self._write(unit, one.product, one.lease, one.files, one.activity, environment)
 
     def archive(
         self,
@@ -139,7 +140,8 @@ class Recording(Session):
         self.release_key()
         # a runner is told that it is done: then it must be on the disk
         with self.unit(durable=True if activity.order_id else None) as unit:
-            self._write(unit, product, lease, files, activity, environment)
+            ran_in = unit.add(self._ran_in(environment))
+            self._write(unit, product, lease, files, activity, ran_in)
 
     def _write(
         self,
@@ -148,7 +150,7 @@ class Recording(Session):
         lease: Lease | None,
         files: Sequence[FileRecord],
         activity: Activity,
-        environment: Mapping[str, str] | None = None,
+        environment: int,
     ) -> None:
         """Add all rows of a product that was made to a unit of work."""
         if lease is not None:
@@ -158,7 +160,7 @@ class Recording(Session):
             activity,
             product.object_id,
             release=self.release_key(),
-            environment=unit.add(self._ran_in(environment)),
+            environment=environment,
         )
         product_key = unit.add(
             product,

@@ -14,8 +14,9 @@ from ..persistent import Attribute, persistent
 from ..persistent.codecs import Sha256
 from ..storage.intent import Lease, State, begin, move
 from .filed import FileRecord, file_name
-from .product import DataProduct, content_of
+from .product import DataProduct
 from .sources import Release
+from .work import content_of
 
 _WAIT_SECONDS = 30.0
 

@@ -55,8 +55,9 @@ class RecipeWatch:
         self._allowed = {id(product)}
         self._keep: list[Any] = []
         self._scratch = _real_folder(str(scratch))
-        self._older_threads = {t.ident for t in threading.enumerate()} - {threading.get_ident()}
-        self._looking_away = threading.local()
+        self._thread = threading.get_ident()
+        self._older_threads = {t.ident for t in threading.enumerate()}
+        self._looking_away: set[int] = set()
 
     def attribute(self, obj: Any) -> None:
         """Raise unless the object is reached by links from the product."""
@@ -104,12 +105,14 @@ class RecipeWatch:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Let our own transport work for the recipe, in this thread."""
-        before = self._is_looking_away()
-        self._looking_away.now = True
+        me = threading.get_ident()
+        before = me in self._looking_away
+        self._looking_away.add(me)
         try:
             yield
         finally:
-            self._looking_away.now = before
+            if not before:
+                self._looking_away.discard(me)
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Judge an audit event of the interpreter."""
@@ -146,12 +149,12 @@ class RecipeWatch:
             do="Link the product that the file belongs to; ingest it first if it has none",
         )
 
-    def _is_looking_away(self) -> bool:
-        return bool(getattr(self._looking_away, "now", False))
-
     def _is_blind(self) -> bool:
         """Whether this thread is not judged: it is older than the recipe, or looks away."""
-        return self._is_looking_away() or threading.get_ident() in self._older_threads
+        me = threading.get_ident()
+        if me in self._looking_away:
+            return True
+        return me != self._thread and me in self._older_threads
 
 
 @lru_cache(maxsize=64)

@@ -1,13 +1,21 @@
-"""What a product asks for, as one digest: by it, what was made before is found again."""
+"""What a product asks for and what it holds, as digests.
+
+By the first, what was made before is found again; by the second, it is known to be the same.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..persistent.generate import framed, teller
 from ..persistent.records import shared_digest
 from ..persistent.tables import WORK_BYTES
+from .filed import FileRecord
+
+Teller = Callable[[dict[str, Any]], str]
+"""Tells some attributes of an object as one text."""
 
 
 def identity_of(target: Any) -> str:
@@ -30,17 +38,23 @@ def work_of(product: Any, identity: Callable[[Any], str] = identity_of) -> str:
     all others. The code is no part of it.
     """
     cls = type(product)
-    head, settings = cls.__dict__.get("__work__") or _form(cls)
+    head, settings, _ = cls.__dict__.get("__told__") or _tellers(cls)
     held = product.__dict__
-    parts = [head, held["category"]]
-    for name, to_json in settings:
-        if name in held:
-            value = held[name]
-            parts += (name, "none" if value is None else str(to_json(value)))
+    parts = [head, framed(held["category"]), settings(held)]
     for role, position, target in product.linked():
-        parts += (role, str(position), identity(target))
-    text = "".join([f"{len(part)}:{part}" for part in parts])
-    return hashlib.sha256(text.encode()).hexdigest()
+        parts.append(f"{framed(role)}{position}:{framed(identity(target))}")
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+
+def content_of(product: Any, files: Sequence[FileRecord]) -> str:
+    """Return the content digest of a product: its attributes and the content of its files."""
+    cls = type(product)
+    head, settings, outputs = cls.__dict__.get("__told__") or _tellers(cls)
+    held = product.__dict__
+    parts = [framed("content"), head, settings(held), outputs(held)]
+    for record in sorted(files, key=lambda f: f.role):
+        parts.append(f"{framed(record.role)}{framed(record.content_digest)}")
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def key_of(work: str) -> bytes:
@@ -48,12 +62,10 @@ def key_of(work: str) -> bytes:
     return bytes.fromhex(work[: 2 * WORK_BYTES])
 
 
-def _form(cls: Any) -> tuple[str, list[tuple[str, Callable[[Any], Any]]]]:
-    """Return the name of a class and how its settings are told, worked out once."""
-    settings = [
-        (name, attribute.codec.to_json)
-        for name, attribute in sorted(cls.__attributes__.items())
-        if attribute.source == "class" and attribute.init
-    ]
-    cls.__work__ = cls.__name__, settings
-    return cls.__name__, settings
+def _tellers(cls: Any) -> tuple[str, Teller, Teller]:
+    """Return the name of a class, framed, and how its settings and its results are told."""
+    own = [a for _, a in sorted(cls.__attributes__.items()) if a.source == "class"]
+    settings, outputs = ([a for a in own if a.init is given] for given in (True, False))
+    cls.__told__ = framed(cls.__name__), teller(settings), teller(outputs)
+    told: tuple[str, Teller, Teller] = cls.__told__
+    return told
