@@ -34,7 +34,7 @@ demo: .venv/.awlta
 	@$(BIN)/python -m awlta_recipes.demo --home demo
 
 test: .venv/.awlta-test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults" tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults" tests
 
 faults: .venv/.awlta-test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 3600 -m faults tests

@@ -32,6 +32,11 @@ settings.load_profile("awlta")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest, so that no process is left alone with one."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """Folder of the test data, or a skip where there is none."""

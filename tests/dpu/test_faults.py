@@ -14,6 +14,8 @@ from awlta.persistent import tables
 from awlta.processing import JobState
 from awlta_dpu.local import process_start
 
+pytestmark = pytest.mark.long
+
 
 def pid_of(job):
     return int(job.record.runner.split(":")[1])

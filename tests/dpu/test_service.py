@@ -16,6 +16,8 @@ from awlta.processing import DpuClient, JobState
 from awlta_dpu.local import process_start
 from awlta_dpu.service import main
 
+pytestmark = pytest.mark.long
+
 PRODUCTS = Path(__file__).parent / "products"
 
 

@@ -23,6 +23,8 @@ from awlta.persistent.database import create
 from awlta.services import Child
 from awlta_recipes.raw_file import RawFile
 
+pytestmark = pytest.mark.long
+
 FLOWER_RUNS = {1: "pedestal", 2: "flatfield", 7: "observation"}
 
 

@@ -29,6 +29,8 @@ from awlta.lineage.activity import SoftwareEnvironment
 from awlta.persistent import tables
 from awlta.persistent.database import Database
 
+pytestmark = pytest.mark.long
+
 PROGRAM = Path(__file__).with_name("commit_worker.py")
 
 N_AT_ONCE = 5

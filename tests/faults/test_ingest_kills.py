@@ -30,11 +30,13 @@ from awlta.services import Child
 from awlta.storage.intent import State, intents
 from awlta_recipes.raw_file import RawFile
 
+pytestmark = pytest.mark.long
+
 CALLS = [
     *("write", "pwrite64", "fsync", "fdatasync", "ftruncate", "fchmod"),
     *("link", "linkat", "rename", "unlink", "sendto"),
 ]
-N_SHORT = 4
+N_SHORT = 3
 
 PROGRAM = """
 import sys

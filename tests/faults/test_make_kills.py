@@ -19,7 +19,10 @@ from awlta.config import Profile
 from awlta.digest import digest_file
 from awlta.services import Child
 
-pytestmark = pytest.mark.skipif(bool(strace.why_not()), reason=strace.why_not())
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(bool(strace.why_not()), reason=strace.why_not()),
+]
 
 PROGRAM = Path(__file__).with_name("make_album.py")
 

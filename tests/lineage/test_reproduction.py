@@ -25,6 +25,8 @@ from awlta.lineage.packages import recipe_packages
 from awlta.lineage.sources import Release, digest_of, running_release, unpack
 from awlta_recipes.events import CalibrationState
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 PRODUCTS = Path(__file__).parent / "products" / "again_trial"
 JUNK = shutil.ignore_patterns("__pycache__", "*.c")

@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
 from factories import NOON, Dish, Gain, Layout, Light, Look, MirrorDish, Sensor, Survey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awlta.persistent.conditions import Path
 from awlta.persistent.evaluate import holds
+
+pytestmark = pytest.mark.long
 
 NAN = float("nan")
 VALUES = {
@@ -109,7 +112,7 @@ def trees(root, population):
     )
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(data=st.data())
 def test_a_tree_of_conditions_gives_what_it_means(population, data):
     root = data.draw(st.sampled_from([Layout, Dish, MirrorDish, Sensor, Look, Survey]))

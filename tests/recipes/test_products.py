@@ -36,6 +36,8 @@ from awlta_recipes.simulated_run import SimulatedRun, SimulationParameters
 from awlta_recipes.sky_map import SkyMap
 from awlta_recipes.tables import read_table
 
+pytestmark = pytest.mark.long
+
 MADE = [
     SimulatedRun,
     RawEvents,

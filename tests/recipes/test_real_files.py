@@ -24,7 +24,7 @@ from awlta_recipes.raw_file import RawFile
 from awlta_recipes.run_calibration import NominalParameters, RunCalibration
 from awlta_recipes.tables import read_table
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.long]
 
 FROM_FILE = "camera monitoring and laser calibration of the file"
 

@@ -24,6 +24,8 @@ from awlta_recipes.science import (
 from awlta_recipes.science.stereo import FIELDS
 from awlta_recipes.simulation import SimulationConfig, camera_truth, demonstration, simulate_run
 
+pytestmark = pytest.mark.long
+
 CONFIG = replace(
     SimulationConfig(seed=11), n_pedestals=50, n_flashes=100, n_gammas=14, n_hadrons=24
 )

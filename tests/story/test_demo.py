@@ -19,6 +19,8 @@ from awlta_recipes.raw_file import RawFile
 from awlta_recipes.shower_geometry import ShowerGeometry
 from awlta_recipes.sky_map import SkyMap
 
+pytestmark = pytest.mark.long
+
 
 def run_demo(home: Path, seed: int = 1) -> dict[str, Any]:
     """Run the demonstration and return its report."""

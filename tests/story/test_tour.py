@@ -18,6 +18,8 @@ from awlta.face import cli, prompt
 from awlta.persistent import registry
 from awlta.processing import Dpu
 
+pytestmark = pytest.mark.long
+
 PROJECT = Path(__file__).resolve().parents[2]
 TOUR = PROJECT / "docs" / "tour.md"
 
