@@ -300,11 +300,14 @@ def own_attributes(cls: Any) -> list[Any]:
 
 def class_tables(cls: Any) -> list[tuple[Any, Table]]:
     """Return (class, table) for a class and its bases that have attributes, base first."""
-    return [
-        (part, table_of(part))
-        for part in reversed(cls.__mro__)
-        if "__own_attributes__" in part.__dict__ and own_attributes(part)
-    ]
+    known: list[tuple[Any, Table]] | None = cls.__dict__.get("__tables__")
+    if known is None:
+        known = cls.__tables__ = [
+            (part, table_of(part))
+            for part in reversed(cls.__mro__)
+            if "__own_attributes__" in part.__dict__ and own_attributes(part)
+        ]
+    return known
 
 
 def class_names(cls: Any) -> list[str]:

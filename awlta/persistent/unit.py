@@ -47,22 +47,16 @@ class Entry(NamedTuple):
         return found
 
 
-class Form(NamedTuple):
-    """How an object of one class becomes a row of one table."""
+Form = tuple[list[tuple[Any, ...]], Callable[[dict[str, Any]], tuple[Any, ...]]]
+"""Where the rows of one table of a class wait, and what gives an object's values for it."""
 
-    rows: list[tuple[Any, ...]]
-    take: Callable[[dict[str, Any]], tuple[Any, ...]]
-    names: list[str]
 
-    def fill(self, obj: Persistent, head: tuple[Any, ...]) -> None:
-        """Add the row of an object: key and context, then its values as columns hold them."""
-        try:
-            values = self.take(obj.__dict__)
-        except KeyError:
-            for name in self.names:
-                getattr(obj, name)  # says what is missing
-            raise
-        self.rows.append(head + values)
+def _refuse_incomplete(obj: Persistent) -> None:
+    """Say which attribute of an object has no value."""
+    for part, _ in tables.class_tables(type(obj)):
+        for attribute in tables.own_attributes(part):
+            if not attribute.nullable:
+                getattr(obj, attribute.name)
 
 
 def shared_names(obj: Persistent, context: Context, level: int) -> list[bytes]:
@@ -198,8 +192,13 @@ class Unit:
         category = obj.__dict__.get("category")
         row = (key, *context, raw, cls.__name__, self.now, activity, digest, category, work)
         self._of(tables.product).append(row)
-        for form in self._forms.get(cls) or self._form(cls):
-            form.fill(obj, (key, *context))
+        head = (key, *context)
+        try:
+            for rows, take in self._forms.get(cls) or self._form(cls):
+                rows.append(head + take(obj.__dict__))
+        except KeyError:
+            _refuse_incomplete(obj)
+            raise
         if links:
             edges, steps = self._of(tables.dep), cls.__links__
             for role, position, target in links:
@@ -209,10 +208,8 @@ class Unit:
     def _form(self, cls: type[Any]) -> list[Form]:
         """Return the forms of a class, one a table; the tables are made if need be."""
         self.database.ensure(cls, self.connection)
-        forms = []
-        for part, table in tables.class_tables(cls):
-            names = [a.name for a in tables.own_attributes(part) if not a.nullable]
-            forms.append(Form(self._of(table), generate.row(part), names))
+        parts = tables.class_tables(cls)
+        forms = [(self._of(table), generate.row(part)) for part, table in parts]
         self._forms[cls] = forms
         return forms
 
