@@ -53,6 +53,13 @@ WANTED: dict[str, tuple[str, float]] = {
 }
 """Figure to its unit, and how many times worse than the limit it may be."""
 
+RATES = {
+    "plan_new": "targets/s",
+    "writers_together": "products/s",
+    "writers_one_a_commit": "products/s",
+}
+"""Rates without a raw limit."""
+
 PEERS_WANTED: dict[str, tuple[str, float]] = {
     "aiida_one": ("one_make_a_commit", 150),
     "aiida_bulk": ("bulk_make", 10),
@@ -197,8 +204,8 @@ def report(
     for name, (value, limit) in ours.items():
         unit, allowed = WANTED.get(name, ("", 0.0))
         rate = unit == "products/s"
-        rate = rate or name in ("plan_new", "writers_together")
-        unit = unit or {"plan_new": "targets/s", "writers_together": "products/s"}.get(name, "ms")
+        rate = rate or name in RATES
+        unit = unit or RATES.get(name, "ms")
         record = {"figure": name, "value": round(value, 4), "unit": unit}
         line = f"{name:<22} {value:>11.4g}"
         if limit:

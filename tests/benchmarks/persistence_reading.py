@@ -152,39 +152,41 @@ def _plans(
 
 
 def writers(folder: Path, number: int = 8, each: int = 1000) -> Iterator[tuple[str, work.Pair]]:
-    """Yield the rate of several processes that commit one product at a time to one file."""
-    path = folder / "writers.db"
-    with work.workspace_of(f"sqlite:///{path}", folder) as workspace:
-        work.new_settings(workspace)
-    words = [sys.executable, __file__, str(path), str(folder), str(each)]
-    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    children: list[Any] = [subprocess.Popen([*words, str(n)], **pipes) for n in range(number)]
-    for child in children:  # each has started, and built its products
-        child.stdout.readline()
-    begin = time.monotonic()
-    for child in children:
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    told = [child.communicate()[0].split() for child in children]
-    if any(child.returncode for child in children):
-        raise SystemExit("a writer failed")
-    took = max(float(end) for end, _ in told) - begin
-    yield "writers_together", (number * each / took, 0.0)
-    yield "writers_longest_wait", (1e3 * max(float(wait) for _, wait in told), 0.0)
+    """Yield the rates of several processes that write one file: ten products a commit, and one."""
+    for name, size in (("writers_together", 10), ("writers_one_a_commit", 1)):
+        path = folder / f"{name}.db"
+        with work.workspace_of(f"sqlite:///{path}", folder) as workspace:
+            work.new_settings(workspace)
+        words = [sys.executable, __file__, str(path), str(folder), str(each), str(size)]
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        children: list[Any] = [subprocess.Popen([*words, str(n)], **pipes) for n in range(number)]
+        for child in children:  # each has started, and built its products
+            child.stdout.readline()
+        begin = time.monotonic()
+        for child in children:
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        told = [child.communicate()[0].split() for child in children]
+        if any(child.returncode for child in children):
+            raise SystemExit("a writer failed")
+        took = max(float(end) for end, _ in told) - begin
+        yield name, (number * each / took, 0.0)
+        yield f"{name}_wait", (1e3 * max(float(wait) for _, wait in told), 0.0)
 
 
-def _write(path: str, folder: str, each: int, tag: str) -> None:
-    """Commit so many products, one at a time; print the end and the longest wait."""
+def _write(path: str, folder: str, each: int, size: int, tag: str) -> None:
+    """Commit so many products, some at a time; print the end and the longest wait."""
     profile = Profile(Path(folder), "ada", project="BENCH", database=f"sqlite:///{path}")
     workspace = Workspace(profile)
     with workspace.use():
         products = work.intentions(work.new_settings(workspace), 1, each, tag)
+        parts = [products[n : n + size] for n in range(0, each, size)]
         print("ready", flush=True)
         sys.stdin.readline()
-        longest = max(seconds(lambda p=p: work.store(workspace, [p])) for p in products)  # type: ignore[misc]
+        longest = max(seconds(lambda part=part: work.store(workspace, part)) for part in parts)  # type: ignore[misc]
         print(time.monotonic(), longest)
     workspace.close()
 
 
 if __name__ == "__main__":
-    _write(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4])
+    _write(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
