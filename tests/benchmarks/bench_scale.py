@@ -1,8 +1,9 @@
 """What asking costs as the database grows: the same questions at 10^4, 10^5 and 10^6 products.
 
-usage: bench_scale.py [--sizes 10000,100000,1000000] [--no-postgres] [--plot]
+usage: bench_scale.py [--sizes 10000,100000,1000000] [--more 1750000] [--no-postgres] [--plot]
 
-One SQLite file and one PostgreSQL database (private, fsync off) grow from size to size by blocks
+One SQLite file and one PostgreSQL database (private, fsync off) grow from size to size, the latter
+to more (1,750,000 products are 10^7 rows with lineage and activities), by blocks
 of ten layers, each committed in one unit: memory holds one block. A block's products have
 ancestors in their block alone, so that the answers of the look-ups and of the closure are as large
 at every size, and a cost that grows is the database's.
@@ -15,8 +16,9 @@ path_link      labels of what has a given product two links away
 path_value     how many have such values two links away; no attribute has an index
 replan         which products of the class are out of date; none is
 bytes          in the database, for each product
+closure        keys of all that 1, 3, 10, 30 and 100 products were made from, at the last size
 
-All but the bytes in milliseconds, the median over objects drawn from the whole database. The plot
+All but the bytes in milliseconds, the median over objects drawn from the whole database. Its plot
 goes into docs/images/scale.svg.
 """
 
@@ -149,6 +151,16 @@ def figures(growing: Growing) -> Iterator[tuple[str, float]]:
         yield whole.__name__, median_ms(whole, 5)
 
 
+def closures(growing: Growing) -> Iterator[tuple[int, float]]:
+    """Yield how many ancestors some products have together, and what asking for them costs."""
+    workspace, tops = growing.workspace, [sample.top for sample in growing.draw()]
+    for number in (1, 3, 10, 30, 100):
+        some = tops[:number]
+        returned = len(related(workspace, some, down=False))
+        ask = lambda some=some: related(workspace, some, down=False)  # noqa: E731
+        yield returned, median_ms(ask, 5)
+
+
 def measure(url: str, home: Path, sizes: Sequence[int], size_of: Size) -> Iterator[dict[str, Any]]:
     """Yield a record for each figure at each size, in one database."""
     with work.workspace_of(url, home) as workspace:
@@ -160,6 +172,8 @@ def measure(url: str, home: Path, sizes: Sequence[int], size_of: Size) -> Iterat
             for figure, value in costs.items():
                 unit = "bytes" if figure == "bytes" else "ms"
                 yield {"figure": figure, "value": value, "unit": unit, "size": growing.number}
+        for returned, value in closures(growing):
+            yield {"figure": "closure", "value": value, "unit": "ms", "returned": returned}
 
 
 def sqlite_size(path: Path) -> int:
@@ -170,8 +184,10 @@ def sqlite_size(path: Path) -> int:
     return path.stat().st_size
 
 
-def everything(sizes: Sequence[int], *, postgres: bool) -> Iterator[dict[str, Any]]:
-    """Yield the records of all databases."""
+def everything(
+    sizes: Sequence[int], more: Sequence[int], *, postgres: bool
+) -> Iterator[dict[str, Any]]:
+    """Yield the records of all databases; PostgreSQL grows to more sizes."""
     with tempfile.TemporaryDirectory(prefix="awlta-scale-") as name:
         home = Path(name)
         path = home / "scale.db"
@@ -184,7 +200,7 @@ def everything(sizes: Sequence[int], *, postgres: bool) -> Iterator[dict[str, An
             name = cluster.new_database()
             question = f"SELECT pg_database_size('{name}')"
             for record in measure(
-                cluster.url(name), home, sizes, lambda: int(cluster.sql(question)[0][0])
+                cluster.url(name), home, [*sizes, *more], lambda: int(cluster.sql(question)[0][0])
             ):
                 yield {**record, "database": "PostgreSQL"}
         finally:
@@ -195,6 +211,8 @@ def lines_of(records: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[in
     """Return value by size, for each figure and database."""
     found: dict[tuple[str, str], dict[int, float]] = {}
     for record in records:
+        if "size" not in record:
+            continue
         line = found.setdefault((record["figure"], record["database"]), {})
         line[record["size"]] = record["value"]
     return found
@@ -202,10 +220,18 @@ def lines_of(records: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[in
 
 def report(records: Sequence[dict[str, Any]]) -> None:
     """Print the table for people, then a line of JSON for each figure."""
-    sizes = sorted({record["size"] for record in records})
+    sizes = sorted({record["size"] for record in records if "size" in record})
     print(f"{'ms (bytes)':<12} {'database':<11}" + "".join(f"{size:>12,}" for size in sizes))
     for (figure, database), line in sorted(lines_of(records).items()):
-        print(f"{figure:<12} {database:<11}" + "".join(f"{line[s]:>12.4g}" for s in sizes))
+        told = [f"{line[s]:>12.4g}" if s in line else f"{'-':>12}" for s in sizes]
+        print(f"{figure:<12} {database:<11}" + "".join(told))
+    for record in records:
+        if "returned" in record:
+            each = 1e3 * record["value"] / record["returned"]
+            print(
+                "closure of {returned:,} keys, {database}: {value:.4g} ms".format(**record), end=""
+            )
+            print(f", {each:.3g} us each")
     for record in records:
         print(json.dumps({**record, "value": round(record["value"], 4)}))
 
@@ -251,12 +277,15 @@ def main() -> None:
     """Grow, ask, and tell."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=sizes_of, default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--more", type=sizes_of, default=[1_750_000], help="PostgreSQL alone")
     parser.add_argument("--no-postgres", action="store_true")
     parser.add_argument("--plot", action="store_true", help=f"write {PICTURE.name}")
     call = parser.parse_args()
     records = []
-    for record in everything(call.sizes, postgres=not call.no_postgres):
-        print("{database} {size} {figure} {value:.4g} {unit}".format(**record), file=sys.stderr)
+    for record in everything(call.sizes, call.more, postgres=not call.no_postgres):
+        place = record.get("size") or f"{record['returned']} keys"
+        told = f"{record['figure']} {record['value']:.4g} {record['unit']}"
+        print(record["database"], place, told, file=sys.stderr)
         records.append(record)
     report(records)
     if call.plot:
