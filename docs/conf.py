@@ -5,10 +5,10 @@ from typing import Any
 from sphinx.application import Sphinx
 
 import awlta
-from awlta.lineage.packages import load_recipes
+from awlta.lineage.recipes.packages import load_recipes
 from awlta.persistent import Attribute
-from awlta.persistent.attributes import AnyLink
-from awlta.persistent.conditions import Column, Path
+from awlta.persistent.attributes.attributes import AnyLink
+from awlta.persistent.attributes.conditions import Column, Path
 
 load_recipes()  # a docstring names the classes of links, which other modules declare
 

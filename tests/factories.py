@@ -26,7 +26,7 @@ from awlta.persistent import (
     persistent,
     reference,
 )
-from awlta.persistent.codecs import TimeZone
+from awlta.persistent.attributes.codecs import TimeZone
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -14,11 +14,11 @@ from factories import Dish, Merged, Node, Sensor, Summed, Thresholds
 
 from awlta.config import Profile
 from awlta.lineage import Workspace
-from awlta.lineage.activity import SoftwareEnvironment
-from awlta.lineage.release import SoftwareRelease
+from awlta.lineage.making.activity import SoftwareEnvironment
+from awlta.lineage.making.release import SoftwareRelease
 from awlta.persistent.database import Database
-from awlta.persistent.enrolment import apply_people
-from awlta.persistent.people import People, Project
+from awlta.persistent.people.enrolment import apply_people
+from awlta.persistent.people.people import People, Project
 
 PEOPLE = People(
     {

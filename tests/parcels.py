@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
-from awlta.persistent import container
+from awlta.persistent.transfer import container
 
 
 def altered(parcel: Path, path: Path, statement: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from factories import Merged, Node, Sensor, Thresholds
 
 from awlta.errors import Refused
-from awlta.lineage.recording import Recording
+from awlta.lineage.making.recording import Recording
 from awlta.persistent import Attribute, Link, Persistent, link, persistent
 from awlta.storage.intent import begin
 

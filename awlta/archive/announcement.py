@@ -10,7 +10,7 @@ from .. import __version__
 from ..digest import Digests
 from ..errors import BadInput, DocumentFault, DocumentRefused, NotFound
 from ..lineage import Workspace
-from ..lineage.activity import now
+from ..lineage.making.activity import now
 from ..persistent.context import Context
 from . import sip
 from .ingested import Ingested, sip_attributes

@@ -11,11 +11,11 @@ from sqlalchemy import not_, select
 
 from ..errors import AwltaError
 from ..lineage import Workspace
-from ..lineage.purging import purges_begun
-from ..lineage.refill import without_work, write_work
+from ..lineage.planning.refill import without_work, write_work
+from ..lineage.retention.purging import purges_begun
 from ..persistent import tables
-from ..persistent.differences import Cure
-from ..persistent.evolution import compare
+from ..persistent.evolution.differences import Cure
+from ..persistent.evolution.evolution import compare
 from ..persistent.tombstones import PURGED
 from ..storage.intent import OPEN, IntentRow, expire, intents
 from .tickets import expire_ticket

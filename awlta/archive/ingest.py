@@ -22,10 +22,11 @@ from sqlalchemy import select
 from .. import __version__
 from ..digest import Digests, digest_file, digest_text
 from ..errors import AwltaError, BadInput, DigestMismatch, DocumentRefused, NotFound, Refused
-from ..lineage import FileRecord, Workspace, block
-from ..lineage.activity import Activity, host, instruction_set, now
-from ..lineage.filed import file_name
-from ..lineage.work import content_of
+from ..lineage import FileRecord, Workspace
+from ..lineage.files import block
+from ..lineage.files.filed import file_name
+from ..lineage.making.activity import Activity, host, instruction_set, now
+from ..lineage.making.work import content_of
 from ..persistent import new_object_id, registry, tables
 from ..storage.client import DataClient
 from ..storage.intent import Lease, State, begin

@@ -1,8 +1,9 @@
 """Export and import: a whole database, or products with all they were made from, in one file.
 
-Rows travel as :mod:`awlta.persistent.sending` and :mod:`awlta.persistent.receiving` do it; here
-the files' bytes go along, and the content of every product is worked out again. Files first, then
-rows: a kill leaves files that a second import finds, never rows without them.
+Rows travel as :mod:`awlta.persistent.transfer.sending` and
+:mod:`awlta.persistent.transfer.receiving` do it; here the files' bytes go along, and the content of
+every product is worked out again. Files first, then rows: a kill leaves files that a second import
+finds, never rows without them.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from uuid import UUID
 from ..digest import Digests, blocks
 from ..errors import AwltaError, DigestMismatch
 from ..lineage import DataProduct, FileRecord, Workspace
-from ..lineage.work import content_of
+from ..lineage.making.work import content_of
 from ..persistent import Persistent, new_object_id
-from ..persistent.checking import check_parcel
-from ..persistent.container import Packing, Parcel, packing
-from ..persistent.receiving import Arrival, Received
-from ..persistent.sending import send_rows
+from ..persistent.transfer.checking import check_parcel
+from ..persistent.transfer.container import Packing, Parcel, packing
+from ..persistent.transfer.receiving import Arrival, Received
+from ..persistent.transfer.sending import send_rows
 from ..storage.intent import Lease, State, begin, move
 
 Progress = Callable[[str, int, int], None]

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select, update
 
 from ..persistent import tables
-from ..persistent.codecs import microseconds_to_time
+from ..persistent.attributes.codecs import microseconds_to_time
 from ..persistent.session import Session
 from ..storage.intent import Lease, State, move
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from ..errors import BadValue
 from ..lineage import DataProduct, opened
 from ..lineage.overview import named
-from ..lineage.reproduction import reproduce as make_again
+from ..lineage.reproduction.reproduction import reproduce as make_again
 from .output import print_json, progress, say
 
 

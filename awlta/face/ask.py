@@ -13,8 +13,8 @@ from ..errors import BadValue, QueryError
 from ..lineage import DataProduct, opened
 from ..lineage.overview import find, named
 from ..persistent import Condition, find_class, registry
-from ..persistent.conditions import Column, resolve
-from ..persistent.nights import night, time_of
+from ..persistent.attributes.conditions import Column, resolve
+from ..persistent.attributes.nights import night, time_of
 from .output import console, natural_width, plain, print_json, say, table, words
 
 _CONDITION = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(==|=|!=|<=|>=|<|>)\s*(.*)", re.DOTALL)

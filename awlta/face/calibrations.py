@@ -17,9 +17,9 @@ from ..lineage import (
     read_timeline,
     why_chosen,
 )
+from ..lineage.calibration.standin import rules_of
+from ..lineage.calibration.timechart import svg, text
 from ..lineage.overview import find
-from ..lineage.standin import rules_of
-from ..lineage.timechart import svg, text
 from ..persistent import find_class
 from .ask import write_file
 from .output import console, print_json, say, table

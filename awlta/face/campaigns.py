@@ -7,9 +7,9 @@ from typing import Any
 
 from ..errors import BadValue
 from ..lineage import opened
-from ..lineage.campaigns import Campaign, Progress
 from ..lineage.past import instant
-from ..lineage.running import make_here
+from ..lineage.planning.campaigns import Campaign, Progress
+from ..lineage.planning.running import make_here
 from ..persistent import find_class
 from ..processing import Dpu
 from .ask import parse_condition

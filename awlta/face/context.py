@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from ..config import PRIVILEGES
-from ..lineage.publishing import Publication, publish
+from ..lineage.ancestry.publishing import Publication, publish
 from ..lineage.workspace import Workspace
 from ..persistent import Persistent
-from ..persistent.entry import present
+from ..persistent.people.entry import present
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from .. import config
 from ..errors import BadValue, NotFound
-from ..lineage.packages import load_recipes, revision_folders
+from ..lineage.recipes.packages import load_recipes, revision_folders
 from ..persistent.database import Database
-from ..persistent.revisions import Migration
-from ..persistent.revisions import migrate as bring_forward
-from ..persistent.writing import write_revision
+from ..persistent.evolution.revisions import Migration
+from ..persistent.evolution.revisions import migrate as bring_forward
+from ..persistent.evolution.writing import write_revision
 from .output import print_json, say
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from ..errors import BadValue
 from ..lineage import DataProduct, Pars, Verdict, Workspace, opened
 from ..lineage.overview import find
-from ..lineage.quality import usable_keys
-from ..lineage.verdicts import NO_REASON, WORDS, Marked, question
+from ..lineage.quality.quality import usable_keys
+from ..lineage.quality.verdicts import NO_REASON, WORDS, Marked, question
 from .output import print_json, say, table, words
 
 MARK, LEAVE, ASK = "mark", "leave", "ask"

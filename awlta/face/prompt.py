@@ -26,7 +26,6 @@ from ..lineage import (
     Selection,
     as_of,
     because,
-    chain,
     connect,
     find_conflicts,
     freeze,
@@ -36,7 +35,8 @@ from ..lineage import (
     why_chosen,
 )
 from ..lineage.overview import find
-from ..lineage.verdicts import asker
+from ..lineage.planning import chain
+from ..lineage.quality.verdicts import asker
 from ..lineage.workspace import Workspace
 from ..persistent import (
     Attribute,

@@ -9,13 +9,13 @@ from typing import Any
 from ..errors import BadValue
 from ..lineage import opened
 from ..lineage.overview import find
-from ..lineage.policies import expire, parse_span, read_policy
-from ..lineage.purging import Purge
-from ..lineage.purging import purge as remove_bytes
-from ..lineage.retention import GRACE, Deletion
-from ..lineage.retention import delete as delete_objects
-from ..lineage.retention import undelete as undelete_objects
-from ..lineage.tombstone import deleted
+from ..lineage.retention.policies import expire, parse_span, read_policy
+from ..lineage.retention.purging import Purge
+from ..lineage.retention.purging import purge as remove_bytes
+from ..lineage.retention.retention import GRACE, Deletion
+from ..lineage.retention.retention import delete as delete_objects
+from ..lineage.retention.retention import undelete as undelete_objects
+from ..lineage.retention.tombstone import deleted
 from .output import print_json, say, table
 
 

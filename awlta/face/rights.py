@@ -9,11 +9,11 @@ from .. import config
 from ..config import PRIVILEGES
 from ..errors import BadValue
 from ..lineage import opened
+from ..lineage.ancestry.publishing import publish as raise_level
 from ..lineage.overview import named
-from ..lineage.publishing import publish as raise_level
 from ..persistent.database import Database
-from ..persistent.enrolment import apply_people, stored_people
-from ..persistent.people import People, read_people
+from ..persistent.people.enrolment import apply_people, stored_people
+from ..persistent.people.people import People, read_people
 from .output import print_json, say, table
 
 

@@ -16,7 +16,7 @@ from ..errors import ConfigError
 from ..lineage import opened
 from ..lineage.overview import class_counts, open_work
 from ..persistent.database import create
-from ..persistent.entry import prepare
+from ..persistent.people.entry import prepare
 from ..services import Child, find_service
 from .output import print_json, say, table
 

@@ -10,10 +10,11 @@ from typing import Any
 from ..archive import ingest as ingest_file
 from ..archive import read_document
 from ..errors import AwltaError, BadInput, BadValue, UserError
-from ..lineage import DataProduct, Plan, Selection, as_of, chain, opened
-from ..lineage.costs import Cost
-from ..lineage.sets import pinned_by
-from ..lineage.states import State
+from ..lineage import DataProduct, Plan, Selection, as_of, opened
+from ..lineage.calibration.sets import pinned_by
+from ..lineage.planning import chain
+from ..lineage.planning.costs import Cost
+from ..lineage.planning.states import State
 from ..processing import Dpu, JobState
 from ..processing.jobs import printable
 from .output import print_json, progress, say, table

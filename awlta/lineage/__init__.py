@@ -1,25 +1,25 @@
 """Floor 3: products, parameters, recipes, activities; closure, currency, provenance."""
 
-from .block import new_hdf5
-from .calibrations import Calibration, CalibrationSet, pinned
-from .campaigns import Campaign
-from .choice import Candidate, why_chosen
-from .conflicts import Conflicts, find_conflicts
-from .filed import FileRecord
+from .ancestry.view import Lineage
+from .calibration.calibrations import Calibration, CalibrationSet, pinned
+from .calibration.choice import Candidate, why_chosen
+from .calibration.conflicts import Conflicts, find_conflicts
+from .calibration.sets import freeze
+from .calibration.timeline import Timeline, read_timeline, segments
+from .files.block import new_hdf5
+from .files.filed import FileRecord
+from .files.replicas import Replica
 from .inspection import Inspection
-from .making import provenance
-from .parameters import Case, Parameters
-from .pars import Pars
+from .making.making import provenance
+from .making.release import SoftwareRelease
 from .past import as_of
-from .plan import Plan
+from .planning.campaigns import Campaign
+from .planning.plan import Plan
 from .product import DataProduct, Selection, recipe
-from .quality import QCFlag
-from .release import SoftwareRelease
-from .replicas import Replica
-from .sets import freeze
-from .timeline import Timeline, read_timeline, segments
-from .verdicts import Verdict, because, judge
-from .view import Lineage
+from .quality.quality import QCFlag
+from .quality.verdicts import Verdict, because, judge
+from .recipes.parameters import Case, Parameters
+from .recipes.pars import Pars
 from .workspace import Workspace, connect, opened
 
 __all__ = [

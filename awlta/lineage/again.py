@@ -24,18 +24,18 @@ from typing import Any, TextIO, cast
 from ..digest import Digests, digest_file
 from ..errors import AwltaError, BadInput, BadValue, ConfigError, Fault, NotFound, from_json
 from ..persistent import Persistent, find_class, store
-from ..persistent.attributes import MISSING, AnyLink, LinkList
-from ..persistent.model import remember_batch
-from ..persistent.records import ObjectRecord, describe, rebuild, set_links
+from ..persistent.attributes.attributes import MISSING, AnyLink, LinkList
+from ..persistent.classes.model import remember_batch
+from ..persistent.classes.records import ObjectRecord, describe, rebuild, set_links
 from ..storage.client import DataClient
 from ..storage.intent import Lease
-from . import making
-from .activity import Activity, environment_values
-from .bare import BareWorkplace, undeclared
-from .filed import FileRecord
-from .order import RESULT_FORMAT, Order
+from .files.filed import FileRecord
+from .making import making
+from .making.activity import Activity, environment_values
+from .making.bare import BareWorkplace, undeclared
+from .making.work import content_of
 from .product import DataProduct
-from .work import content_of
+from .reproduction.order import RESULT_FORMAT, Order
 
 
 def main(arguments: Sequence[str]) -> int:

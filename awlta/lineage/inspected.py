@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import NotMade
 from ..persistent import find_class
-from .identity import identify, sources
+from .recipes.identity import identify, sources
 from .sketch import sketch
 
 

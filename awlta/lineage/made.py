@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, cast
 
-from .pars import given
+from .recipes.pars import given
 from .workplace import current_database, current_workplace
 
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from ..errors import BadValue, NotMade
 from ..persistent import Attribute, Condition, Persistent, Query, persistent
-from ..persistent.attributes import AnyLink
-from ..persistent.codecs import Sha256
-from ..persistent.model import system_attribute
-from .deletable import Deletable
-from .filed import FileOwner
-from .identity import RecipeIdentity, identify, sources
+from ..persistent.attributes.attributes import AnyLink
+from ..persistent.attributes.codecs import Sha256
+from ..persistent.classes.model import system_attribute
+from .files.filed import FileOwner
+from .files.replicas import ProductQuery
 from .inspected import Inspected
 from .made import Made
-from .parameters import CATEGORIES as CATEGORIES
-from .pars import Pars
-from .replicas import ProductQuery
+from .quality.verdicts import Judged
+from .quality.verified import Verified
+from .recipes.identity import RecipeIdentity, identify, sources
+from .recipes.parameters import CATEGORIES as CATEGORIES
+from .recipes.pars import Pars
+from .retention.deletable import Deletable
 from .traced import Traced
-from .verdicts import Judged
-from .verified import Verified
 from .workplace import current_workplace
 
 P = TypeVar("P", bound="DataProduct")

@@ -13,8 +13,8 @@ from typing import Any, Protocol, cast
 
 from ..errors import Refused
 from ..persistent import Persistent, current_store
-from ..persistent.attributes import AnyLink
-from ..persistent.query import Store
+from ..persistent.attributes.attributes import AnyLink
+from ..persistent.queries.query import Store
 
 
 class Workplace(Store, Protocol):

@@ -13,22 +13,26 @@ from .. import config
 from ..config import LOCAL, Profile
 from ..errors import AlreadyMade, NotMade
 from ..persistent import Persistent, store, tables
-from ..persistent.entry import enter
-from ..persistent.versions import check_revisions
+from ..persistent.evolution.versions import check_revisions
+from ..persistent.people.entry import enter
 from ..persistent.watches import pause
 from ..services import Child
 from ..storage.client import DataClient
-from . import graph, making, reproduction, selection, verdicts
-from .asking import Asking
-from .bench import Bench
-from .closure import related, rows_of
-from .filed import FileRecord
-from .packages import load_recipes, revision_folders
+from .ancestry import graph
+from .ancestry.closure import related, rows_of
+from .ancestry.view import Lineage
+from .calibration import selection
+from .files.bench import Bench
+from .files.filed import FileRecord
+from .files.replicas import file_record
+from .making import making
+from .making.recording import Recording
+from .planning.asking import Asking
 from .product import DataProduct
-from .recording import Recording
-from .replicas import file_record
-from .tombstone import refuse_deleted
-from .view import Lineage
+from .quality import verdicts
+from .recipes.packages import load_recipes, revision_folders
+from .reproduction import reproduction
+from .retention.tombstone import refuse_deleted
 
 
 class Workspace(Asking, Recording):

@@ -1,17 +1,17 @@
 """Floor 1: objects and tables. Attributes, links, dotted queries, session, migrations."""
 
-from .attributes import (
+from .attributes.attributes import (
     Attribute,
     Link,
     LinkList,
     Links,
     OptionalLink,
 )
-from .declarations import link, persistent, reference
+from .attributes.logic import Condition
+from .classes.declarations import link, persistent, reference
+from .classes.model import Persistent, find_class, registry
 from .keys import new_object_id
-from .logic import Condition
-from .model import Persistent, find_class, registry
-from .query import Query, current_store, store
+from .queries.query import Query, current_store, store
 
 __all__ = [
     "Attribute",

@@ -29,7 +29,7 @@ from sqlalchemy.ext.compiler import compiles
 from ..config import PRIVILEGES
 from ..errors import Refused
 from . import tables
-from .codecs import time_to_microseconds
+from .attributes.codecs import time_to_microseconds
 from .tombstones import is_living
 
 CONTEXT_COLUMNS = ("home", "owner", "project", "level", "embargo")

@@ -23,14 +23,14 @@ from sqlalchemy.pool import NullPool
 
 from ..errors import ConfigError, Conflict, Fault, Unreachable
 from . import tables
-from .access import Role, refuse_rights, refuse_to_create, secure, secure_all
+from .attributes.sky import ensure_sines
+from .engine.access import Role, refuse_rights, refuse_to_create, secure, secure_all
+from .engine.prepared import run, tell_statements
+from .engine.presence import Parts, absent_of, refuse_orphans
+from .engine.retry import is_conflict, retried
+from .engine.statistics import Growth
+from .engine.turns import Turns
 from .keys import first_key
-from .prepared import run, tell_statements
-from .presence import Parts, absent_of, refuse_orphans
-from .retry import is_conflict, retried
-from .sky import ensure_sines
-from .statistics import Growth
-from .turns import Turns
 from .watches import pause
 
 HEAD = "0002"

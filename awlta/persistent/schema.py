@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from . import tables
-from .model import registry
+from .classes.model import registry
 
 SYSTEM_COLUMNS = frozenset({"id", *(c.name for c in tables.context_columns())})
 """Columns that every table of a class has."""

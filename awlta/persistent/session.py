@@ -1,7 +1,7 @@
 """A session: one database, one context, and every object in memory once.
 
 Objects are read by class, many at a time; links are read for all objects that came together.
-Writing goes through a :class:`~awlta.persistent.unit.Unit`.
+Writing goes through a :class:`~awlta.persistent.classes.unit.Unit`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from sqlalchemy import Table, select
 
 from ..errors import NotFound, Refused
 from . import tables
-from .answers import Answers
-from .attributes import AnyLink, LinkList
-from .conditions import Column
+from .attributes.attributes import AnyLink, LinkList
+from .attributes.conditions import Column
+from .classes.loading import Loader
+from .classes.model import Persistent, find_class, remember_batch
+from .classes.unit import Unit as Unit
+from .classes.unit import shared_names
 from .database import Database
-from .entry import enter
+from .engine.retry import retried
 from .keys import check_object_id
-from .loading import Loader
-from .model import Persistent, find_class, remember_batch
-from .query import Question, store
-from .retry import retried
-from .unit import Unit as Unit
-from .unit import shared_names
+from .people.entry import enter
+from .queries.answers import Answers
+from .queries.query import Question, store
 
 CHUNK = 2000
 """Keys in one IN list."""

@@ -154,7 +154,7 @@ class Dpu:
     def make(self, products: Sequence[DataProduct]) -> list[AwltaError | None]:
         """Have products made and wait; for each return None, or why it was not made.
 
-        This is a maker for :func:`awlta.lineage.chain.bring_up_to_date`.
+        This is a maker for :func:`awlta.lineage.planning.chain.bring_up_to_date`.
         """
         return [job.error for job in self.wait_all(self.submit_many(products))]
 

@@ -12,12 +12,12 @@ from .. import config
 from ..config import Profile
 from ..errors import AlreadyMade, BadValue, ConfigError, NotMade
 from ..lineage import DataProduct
-from ..lineage.calibrations import pin
+from ..lineage.calibration.calibrations import pin
 from ..lineage.product import check_category
 from ..persistent import Persistent, new_object_id
+from ..persistent.classes.records import ObjectRecord, describe
 from ..persistent.context import Context
 from ..persistent.keys import check_object_id
-from ..persistent.records import ObjectRecord, describe
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 

@@ -24,8 +24,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from ..errors import Fault, LeaseLost, NotFound, Refused
 from ..persistent import new_object_id, tables
-from ..persistent.codecs import time_to_microseconds
-from ..persistent.retry import retried
+from ..persistent.attributes.codecs import time_to_microseconds
+from ..persistent.engine.retry import retried
 from ..persistent.session import Session
 
 LEASE = timedelta(minutes=30)

@@ -14,11 +14,11 @@ from sqlalchemy import select
 from awlta.config import Profile
 from awlta.errors import AwltaError, Fault, LeaseLost, Refused, UserError
 from awlta.lineage import Workspace
-from awlta.lineage.activity import Activity, host, now
-from awlta.lineage.packages import recipe_packages
-from awlta.lineage.sources import running_release
+from awlta.lineage.making.activity import Activity, host, now
+from awlta.lineage.recipes.packages import recipe_packages
+from awlta.lineage.recipes.sources import running_release
 from awlta.persistent import find_class, tables
-from awlta.persistent.records import ObjectRecord, rebuild
+from awlta.persistent.classes.records import ObjectRecord, rebuild
 from awlta.processing import JobRecord, JobState, WorkOrder
 from awlta.storage.intent import Lease, State
 

@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from awlta.errors import AlreadyMade, AwltaError, BadValue, NotMade, Refused
 from awlta.lineage import DataProduct, Workspace
-from awlta.lineage.closure import rows_of
+from awlta.lineage.ancestry.closure import rows_of
 from awlta.lineage.product import Recipe
 from awlta.persistent import Persistent, find_class, tables
-from awlta.persistent.attributes import MISSING
-from awlta.persistent.records import ObjectRecord, rebuild, set_links
+from awlta.persistent.attributes.attributes import MISSING
+from awlta.persistent.classes.records import ObjectRecord, rebuild, set_links
 from awlta.processing import WorkOrder
 
 

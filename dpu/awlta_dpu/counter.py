@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from awlta.lineage import FileRecord
-from awlta.lineage.bare import BareWorkplace, undeclared
+from awlta.lineage.making.bare import BareWorkplace, undeclared
 from awlta.persistent import Persistent
-from awlta.persistent.attributes import AnyLink, LinkList
-from awlta.persistent.model import remember_batch
-from awlta.persistent.records import ObjectRecord, rebuild
+from awlta.persistent.attributes.attributes import AnyLink, LinkList
+from awlta.persistent.classes.model import remember_batch
+from awlta.persistent.classes.records import ObjectRecord, rebuild
 from awlta.persistent.watches import pause
 from awlta.storage.client import DataClient
 

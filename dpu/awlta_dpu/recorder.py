@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from awlta.lineage import DataProduct, FileRecord, quality
-from awlta.lineage.activity import Activity, environment_values
-from awlta.persistent.records import ObjectRecord, describe
+from awlta.lineage import DataProduct, FileRecord
+from awlta.lineage.making.activity import Activity, environment_values
+from awlta.lineage.quality import quality
+from awlta.persistent.classes.records import ObjectRecord, describe
 from awlta.storage.intent import Lease
 
 from .counter import Ask

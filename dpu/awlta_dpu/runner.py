@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from awlta.errors import AwltaError, Fault, RecipeFailed
-from awlta.lineage import DataProduct, making
-from awlta.lineage.packages import load_recipes, recipe_packages
-from awlta.lineage.sources import running_release
+from awlta.lineage import DataProduct
+from awlta.lineage.making import making
+from awlta.lineage.recipes.packages import load_recipes, recipe_packages
+from awlta.lineage.recipes.sources import running_release
 from awlta.persistent import store
 from awlta.processing import WorkOrder
 from awlta.processing.wire import Wire

@@ -24,7 +24,7 @@ from awlta import config
 from awlta.config import Profile
 from awlta.errors import AwltaError, ConfigError, Refused, Unreachable
 from awlta.lineage import Workspace
-from awlta.lineage.packages import load_recipes
+from awlta.lineage.recipes.packages import load_recipes
 from awlta.processing import DpuClient
 
 from .app import application

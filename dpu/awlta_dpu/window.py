@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from awlta.errors import BadInput, BadValue, LeaseLost, Refused, StorageFault, from_json
-from awlta.lineage import DataProduct, FileRecord, Workspace, quality
-from awlta.lineage.activity import Activity
-from awlta.lineage.sets import pinned_as
+from awlta.lineage import DataProduct, FileRecord, Workspace
+from awlta.lineage.calibration.sets import pinned_as
+from awlta.lineage.making.activity import Activity
+from awlta.lineage.quality import quality
 from awlta.persistent import Persistent
-from awlta.persistent.records import ObjectRecord, describe
+from awlta.persistent.classes.records import ObjectRecord, describe
 from awlta.processing import JobRecord, JobState, WorkOrder
 from awlta.storage import intent
 from awlta.storage.intent import Lease, State

@@ -25,9 +25,9 @@ import numpy as np
 
 from awlta.errors import BadValue
 from awlta.lineage import DataProduct
-from awlta.lineage.activity import environment_values, instruction_set
-from awlta.lineage.packages import load_recipes, recipe_packages
-from awlta.lineage.sources import running_release
+from awlta.lineage.making.activity import environment_values, instruction_set
+from awlta.lineage.recipes.packages import load_recipes, recipe_packages
+from awlta.lineage.recipes.sources import running_release
 from awlta.persistent import registry
 
 from . import runner

@@ -9,7 +9,7 @@ import numpy as np
 from awlta import kernels
 from awlta.errors import BadInput
 from awlta.persistent import Attribute, Link, OptionalLink, Persistent, link, persistent
-from awlta.persistent.codecs import TimeZone
+from awlta.persistent.attributes.codecs import TimeZone
 
 from .events import CameraDescription, TelescopeDescription
 

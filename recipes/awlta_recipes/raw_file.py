@@ -7,7 +7,7 @@ from pathlib import Path
 
 from awlta.archive import Ingested, sip
 from awlta.errors import BadInput, BadValue
-from awlta.lineage import block
+from awlta.lineage.files import block
 from awlta.persistent import Attribute, Links, OptionalLink, link, persistent, reference
 from awlta.persistent.keys import check_object_id
 

@@ -27,7 +27,7 @@ from awlta.errors import (
     Unreachable,
 )
 from awlta.lineage import Workspace
-from awlta.lineage.activity import now
+from awlta.lineage.making.activity import now
 from awlta.persistent import Attribute, new_object_id, persistent, tables
 from awlta.storage.intent import State
 from awlta_recipes.raw_file import RawFile

@@ -19,7 +19,7 @@ from awlta.archive.parcel import absent_files, export_parcel, import_parcel
 from awlta.config import Profile
 from awlta.errors import BadInput
 from awlta.lineage import Workspace
-from awlta.lineage.purging import purge
+from awlta.lineage.retention.purging import purge
 from awlta.persistent.database import create
 
 OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,15 @@ def test_packages_only_re_export() -> None:
             continue
         for node in ast.parse(path.read_text()).body:
             assert isinstance(node, allowed), f"{path}:{node.lineno} is logic"
+
+
+@pytest.mark.parametrize("floor", ["persistent", "lineage"])
+def test_every_room_stands_where_the_house_is_drawn(floor: str) -> None:
+    rooms = {path.parent.name for path in (ROOT / "awlta" / floor).glob("*/__init__.py")}
+    page = (ROOT / "docs" / "index.md").read_text()
+    table = page.split(f"| `awlta.{floor}.` | holds |")[1].split("\n\n")[0]
+    told = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row)}
+    assert told == rooms
 
 
 def test_no_class_does_everything() -> None:

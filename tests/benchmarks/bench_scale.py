@@ -44,8 +44,8 @@ from postgres import Cluster
 
 from awlta.errors import AwltaError
 from awlta.lineage import Workspace
-from awlta.lineage.closure import related
-from awlta.lineage.currency import stale
+from awlta.lineage.ancestry.closure import related
+from awlta.lineage.currency.currency import stale
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "scale.svg"
 

@@ -16,9 +16,9 @@ from persistence_work import BenchProduct, median_ms, seconds
 
 from awlta.config import Profile
 from awlta.lineage import DataProduct, Workspace, recipe
-from awlta.lineage.closure import related
-from awlta.lineage.currency import stale
-from awlta.lineage.plan import Plan
+from awlta.lineage.ancestry.closure import related
+from awlta.lineage.currency.currency import stale
+from awlta.lineage.planning.plan import Plan
 from awlta.persistent import Attribute, Links, link, persistent
 
 Ask = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]

@@ -23,8 +23,8 @@ import psycopg
 from awlta.config import Profile
 from awlta.lineage import DataProduct, Parameters, Workspace, recipe
 from awlta.persistent import Attribute, Link, OptionalLink, link, persistent, tables
+from awlta.persistent.classes.unit import Unit
 from awlta.persistent.database import create
-from awlta.persistent.unit import Unit
 
 N_PARAMETERS = 50
 

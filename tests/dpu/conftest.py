@@ -17,7 +17,7 @@ from sqlalchemy import Table
 
 from awlta.config import Profile
 from awlta.lineage import Workspace
-from awlta.lineage.packages import load_recipes
+from awlta.lineage.recipes.packages import load_recipes
 from awlta.persistent import store
 from awlta.persistent.database import create
 from awlta.processing import Dpu, DpuClient

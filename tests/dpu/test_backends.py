@@ -13,8 +13,8 @@ import time
 import pytest
 
 from awlta.errors import ConfigError
-from awlta.lineage.packages import recipe_packages
-from awlta.lineage.sources import running_release
+from awlta.lineage.recipes.packages import recipe_packages
+from awlta.lineage.recipes.sources import running_release
 from awlta.persistent import new_object_id
 from awlta_dpu.backend import Task
 from awlta_dpu.local import LocalCores, process_start

@@ -6,7 +6,7 @@ import pytest
 
 from awlta.errors import ConfigError, NotFound, Refused
 from awlta.persistent import new_object_id
-from awlta.persistent.records import ObjectRecord
+from awlta.persistent.classes.records import ObjectRecord
 from awlta.processing import JobState, WorkOrder
 from awlta.storage.intent import Lease
 from awlta_dpu.queue import PAGE, Queue

@@ -10,7 +10,7 @@ import pytest
 from awlta.face import judge as verbs
 from awlta.face import prompt
 from awlta.lineage import opened
-from awlta.lineage.verdicts import asker
+from awlta.lineage.quality.verdicts import asker
 from awlta_recipes.camera_calibration import CameraCalibration
 from awlta_recipes.image_parameters import ImageParameters
 

@@ -20,8 +20,8 @@ from factories import Dish, Layout, Merged, Sensor, Thresholds
 
 from awlta.config import Profile
 from awlta.lineage import Workspace
-from awlta.lineage.packages import recipe_packages
-from awlta.lineage.sources import running_release
+from awlta.lineage.recipes.packages import recipe_packages
+from awlta.lineage.recipes.sources import running_release
 
 
 class Writer:

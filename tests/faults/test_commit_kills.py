@@ -25,7 +25,7 @@ from factories import Dish, Layout, Merged, Sensor, Thresholds
 from sqlalchemy import Table, select, text
 
 from awlta.lineage import DataProduct, SoftwareRelease
-from awlta.lineage.activity import SoftwareEnvironment
+from awlta.lineage.making.activity import SoftwareEnvironment
 from awlta.persistent import tables
 from awlta.persistent.database import Database
 

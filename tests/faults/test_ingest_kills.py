@@ -41,7 +41,7 @@ N_SHORT = 3
 PROGRAM = """
 import sys
 from awlta.face import cli, work
-from awlta.lineage.packages import load_recipes
+from awlta.lineage.recipes.packages import load_recipes
 load_recipes()
 print("ready", flush=True)
 sys.stdin.readline()

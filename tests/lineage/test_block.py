@@ -10,7 +10,7 @@ from factories import Exposure, ExposureFactory, SummedFactory, Thresholds
 
 from awlta.errors import BadInput, RecipeFailed
 from awlta.lineage import DataProduct, new_hdf5, provenance, recipe
-from awlta.lineage.block import SIZE, block_size, content_digest, read_block, seal
+from awlta.lineage.files.block import SIZE, block_size, content_digest, read_block, seal
 
 RECORD = {
     "object_id": "01890a5d-ac96-7b2c-8d5e-0123456789ab",

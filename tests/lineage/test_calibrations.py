@@ -20,8 +20,8 @@ from awlta.lineage import (
     read_timeline,
     why_chosen,
 )
-from awlta.lineage.sets import pinned_as, pinned_by
-from awlta.lineage.timechart import svg, text, ticks
+from awlta.lineage.calibration.sets import pinned_as, pinned_by
+from awlta.lineage.calibration.timechart import svg, text, ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -9,9 +9,9 @@ from factories import ExposureFactory, Merged, Summed, Thresholds
 from sqlalchemy import select
 
 from awlta.errors import BadValue, NotFound, RecipeFailed, Refused
-from awlta.lineage.campaign_items import Fate
-from awlta.lineage.campaigns import LEGAL, Campaign, Stage
-from awlta.lineage.running import make_here
+from awlta.lineage.planning.campaign_items import Fate
+from awlta.lineage.planning.campaigns import LEGAL, Campaign, Stage
+from awlta.lineage.planning.running import make_here
 from awlta.persistent import tables
 
 

@@ -17,8 +17,8 @@ from factories import (
 
 from awlta.errors import BadValue, NotMade
 from awlta.lineage import DataProduct, recipe
-from awlta.lineage.currency import stale
-from awlta.lineage.refill import without_work, write_work
+from awlta.lineage.currency.currency import stale
+from awlta.lineage.planning.refill import without_work, write_work
 from awlta.persistent import OptionalLink, link, tables
 
 HOUR = timedelta(hours=1)

@@ -11,8 +11,9 @@ from factories import Exposure, Summed
 
 from awlta import kernels
 from awlta.errors import BadValue
-from awlta.lineage import DataProduct, identity, recipe
-from awlta.lineage.identity import identify
+from awlta.lineage import DataProduct, recipe
+from awlta.lineage.recipes import identity
+from awlta.lineage.recipes.identity import identify
 from awlta.persistent import Link, link
 
 MODULE = '''
@@ -195,7 +196,7 @@ def make(self):
 def test_the_digest_is_the_same_in_every_process(tmp_path):
     """Sets have another order in each process, so their constants are sorted."""
     (tmp_path / "tables_of_a_test.py").write_text(TABLES)
-    script = "import tables_of_a_test as m; from awlta.lineage.identity import identify; "
+    script = "import tables_of_a_test as m; from awlta.lineage.recipes.identity import identify; "
     script += "print(identify(m.make, '1').digest)"
     found = [
         subprocess.run(

@@ -11,7 +11,7 @@ from factories import Exposure, ExposureFactory, Summed, Thresholds
 from awlta.errors import NotMade, RecipeFailed, UndeclaredInput
 from awlta.lineage import DataProduct, Inspection, Workspace, recipe
 from awlta.persistent import Attribute, Link, link, persistent
-from awlta.persistent.query import store
+from awlta.persistent.queries.query import store
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

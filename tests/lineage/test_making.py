@@ -28,7 +28,7 @@ from awlta.errors import (
     Refused,
 )
 from awlta.lineage import DataProduct, new_hdf5, recipe
-from awlta.lineage.making import work_of
+from awlta.lineage.making.making import work_of
 from awlta.persistent import Attribute, Link, Links, link, persistent
 from awlta.persistent.watches import pause
 from awlta.storage.intent import State, begin, intents, release_lease

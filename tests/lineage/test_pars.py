@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from awlta.errors import AlreadyMade, BadValue, NotFound
 from awlta.lineage import Case, DataProduct, Parameters, Pars, Selection, Workspace, recipe
 from awlta.persistent import Attribute, Link, Links, OptionalLink, link, persistent
-from awlta.persistent.model import registry
+from awlta.persistent.classes.model import registry
 
 
 class Cuts(Parameters):

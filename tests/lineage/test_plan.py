@@ -24,9 +24,11 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from awlta.errors import BadValue, NotMade, RecipeFailed
-from awlta.lineage import DataProduct, Plan, chain, currency
-from awlta.lineage.currency import Changes, stale, staleness
-from awlta.lineage.states import State
+from awlta.lineage import DataProduct, Plan
+from awlta.lineage.currency import currency
+from awlta.lineage.currency.currency import Changes, stale, staleness
+from awlta.lineage.planning import chain
+from awlta.lineage.planning.states import State
 from awlta.persistent import tables
 
 HOUR = timedelta(hours=1)

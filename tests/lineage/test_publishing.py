@@ -9,7 +9,7 @@ from factories import Merged, Node, Sensor, SensorFactory
 from observatory import Observatory
 
 from awlta.errors import BadValue, NotFound, NotMade, Refused
-from awlta.lineage.publishing import publish
+from awlta.lineage.ancestry.publishing import publish
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 

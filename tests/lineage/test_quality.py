@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from awlta.errors import BadValue, NotMade, RecipeFailed, Refused, UndeclaredInput
-from awlta.lineage import Calibration, DataProduct, QCFlag, Workspace, new_hdf5, quality, recipe
+from awlta.lineage import Calibration, DataProduct, QCFlag, Workspace, new_hdf5, recipe
+from awlta.lineage.quality import quality
 from awlta.persistent import Attribute, Link, link, persistent, tables
 
 LIMIT = 2.0

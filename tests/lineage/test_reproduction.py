@@ -19,10 +19,10 @@ from deliveries import deliver
 from factories import DishFactory, SummedFactory, Thresholds
 
 from awlta.errors import BadInput, DigestMismatch, Refused
-from awlta.lineage import comparison, fresh, recorded
-from awlta.lineage.order import Order
-from awlta.lineage.packages import recipe_packages
-from awlta.lineage.sources import Release, digest_of, running_release, unpack
+from awlta.lineage.recipes.packages import recipe_packages
+from awlta.lineage.recipes.sources import Release, digest_of, running_release, unpack
+from awlta.lineage.reproduction import comparison, fresh, recorded
+from awlta.lineage.reproduction.order import Order
 from awlta_recipes.events import CalibrationState
 
 pytestmark = pytest.mark.long

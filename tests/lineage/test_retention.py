@@ -21,9 +21,9 @@ from awlta.archive.doctor import examine
 from awlta.config import Profile
 from awlta.errors import BadValue, ConfigError, NotFound, NotMade, Refused
 from awlta.lineage import Workspace
-from awlta.lineage.policies import expire, read_policy
-from awlta.lineage.purging import purge
-from awlta.lineage.retention import delete, undelete
+from awlta.lineage.retention.policies import expire, read_policy
+from awlta.lineage.retention.purging import purge
+from awlta.lineage.retention.retention import delete, undelete
 from awlta.persistent import tables
 
 DAY = timedelta(days=1)
@@ -311,7 +311,7 @@ import factories
 from pathlib import Path
 from awlta import config
 from awlta.lineage import Workspace
-from awlta.lineage.purging import purge
+from awlta.lineage.retention.purging import purge
 from awlta.storage.client import DataClient
 workspace = Workspace(config.load(Path(sys.argv[2])))
 remove = DataClient.remove

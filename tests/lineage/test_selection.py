@@ -15,16 +15,9 @@ from sqlalchemy import event, select
 from tares import HERE, HOUR, Careful, Patient, Spot, Tare, Tared, made, tare, tared
 
 from awlta.errors import BadValue, NotFound, NotMade
-from awlta.lineage import (
-    Calibration,
-    CalibrationSet,
-    DataProduct,
-    pinned,
-    recipe,
-    segments,
-    selection,
-)
-from awlta.lineage.selection import choose_many, superseded
+from awlta.lineage import Calibration, CalibrationSet, DataProduct, pinned, recipe, segments
+from awlta.lineage.calibration import selection
+from awlta.lineage.calibration.selection import choose_many, superseded
 from awlta.persistent import Link, OptionalLink, link, tables
 
 

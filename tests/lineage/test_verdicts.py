@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from awlta.errors import BadValue, NotMade, Refused
 from awlta.lineage import Verdict, Workspace, because, judge
-from awlta.lineage.verdicts import asker, question
+from awlta.lineage.quality.verdicts import asker, question
 from awlta.persistent import tables
 
 

@@ -11,12 +11,12 @@ from observatory import CLASSES, PEOPLE, Observatory
 
 from awlta.errors import ConfigError, Refused
 from awlta.persistent import tables
-from awlta.persistent.access import secure_all
 from awlta.persistent.database import Database, create
-from awlta.persistent.enrolment import apply_people
-from awlta.persistent.entry import prepare
-from awlta.persistent.people import People, Project
-from awlta.persistent.revisions import migrate
+from awlta.persistent.engine.access import secure_all
+from awlta.persistent.evolution.revisions import migrate
+from awlta.persistent.people.enrolment import apply_people
+from awlta.persistent.people.entry import prepare
+from awlta.persistent.people.people import People, Project
 from awlta.persistent.session import Session
 
 

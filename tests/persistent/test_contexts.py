@@ -29,7 +29,7 @@ from observatory import PEOPLE, NewObservatory, Observatory
 
 from awlta.errors import NotFound, Refused
 from awlta.lineage import Workspace
-from awlta.lineage.publishing import publish
+from awlta.lineage.ancestry.publishing import publish
 from awlta.persistent.context import CONTEXT_COLUMNS
 
 USERS = sorted(PEOPLE.users)

@@ -18,10 +18,10 @@ import awlta.persistent
 from awlta.errors import ConfigError, NotFound, Refused
 from awlta.persistent import registry, schema
 from awlta.persistent.database import HEAD, Database, open_engine
-from awlta.persistent.differences import Cure
-from awlta.persistent.evolution import compare
+from awlta.persistent.evolution.differences import Cure
+from awlta.persistent.evolution.evolution import compare
+from awlta.persistent.evolution.revisions import migrate
 from awlta.persistent.keys import new_object_id
-from awlta.persistent.revisions import migrate
 from awlta.persistent.session import Session
 
 
@@ -318,7 +318,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import changing_recipes.recipes
 from awlta.persistent.database import Database
-from awlta.persistent.revisions import migrate
+from awlta.persistent.evolution.revisions import migrate
 migrate(Database(sys.argv[2]), 0, {})
 """
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from awlta.errors import BadValue, QueryError
 from awlta.persistent import Attribute, Link, Persistent, link, persistent
-from awlta.persistent.nights import date_at, night, time_of
+from awlta.persistent.attributes.nights import date_at, night, time_of
 
 CANARY, SANTIAGO = "Atlantic/Canary", "America/Santiago"
 

@@ -10,9 +10,9 @@ from observatory import PEOPLE, Observatory
 
 from awlta.errors import DocumentRefused, NotFound, Refused
 from awlta.persistent.database import Database
-from awlta.persistent.enrolment import apply_people, stored_people
-from awlta.persistent.entry import present
-from awlta.persistent.people import People, Project, read_people
+from awlta.persistent.people.enrolment import apply_people, stored_people
+from awlta.persistent.people.entry import present
+from awlta.persistent.people.people import People, Project, read_people
 from awlta.persistent.session import Session
 
 WHOLE = """

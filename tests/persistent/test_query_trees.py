@@ -7,8 +7,8 @@ from factories import NOON, Dish, Gain, Layout, Light, Look, MirrorDish, Sensor,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from awlta.persistent.conditions import Path
-from awlta.persistent.evaluate import holds
+from awlta.persistent.attributes.conditions import Path
+from awlta.persistent.queries.evaluate import holds
 
 pytestmark = pytest.mark.long
 

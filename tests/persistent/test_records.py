@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from awlta.errors import BadValue, NotFound
-from awlta.persistent.records import ObjectRecord, describe, rebuild, set_links
+from awlta.persistent.classes.records import ObjectRecord, describe, rebuild, set_links
 
 SENSORS = st.builds(
     SensorFactory,

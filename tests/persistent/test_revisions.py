@@ -15,11 +15,11 @@ from changing import FIRST, N_FRAMES, SECOND
 import awlta.persistent
 from awlta.errors import BadValue, ConfigError
 from awlta.persistent.database import Database
-from awlta.persistent.differences import Step
-from awlta.persistent.revisions import migrate
+from awlta.persistent.evolution.differences import Step
+from awlta.persistent.evolution.revisions import migrate
+from awlta.persistent.evolution.versions import check_revisions, newest, version_of
+from awlta.persistent.evolution.writing import call, write_revision
 from awlta.persistent.session import Session
-from awlta.persistent.versions import check_revisions, newest, version_of
-from awlta.persistent.writing import call, write_revision
 
 PROJECT = Path(__file__).parents[2]
 

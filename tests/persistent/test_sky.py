@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from awlta.errors import BadValue, QueryError
 from awlta.persistent import Attribute, Persistent, persistent
-from awlta.persistent.sky import Cone, cone, ensure_sines
+from awlta.persistent.attributes.sky import Cone, cone, ensure_sines
 
 RA = st.sampled_from([0.0, 1e-9, 180.0, 359.999999999]) | st.floats(0, 360, exclude_max=True)
 DEC = st.sampled_from([-90.0, -89.999999, 0.0, 90.0]) | st.floats(-90, 90)

@@ -4,7 +4,7 @@ import pytest
 from factories import Node
 from sqlalchemy import text
 
-from awlta.persistent import statistics
+from awlta.persistent.engine import statistics
 
 
 @pytest.fixture

@@ -38,12 +38,12 @@ from sqlalchemy import insert, select, update
 
 from awlta.errors import BadInput, NameTaken, NotFound, Refused, StorageFault
 from awlta.persistent import tables
-from awlta.persistent.checking import check_classes, check_parcel
-from awlta.persistent.container import Parcel, packing
 from awlta.persistent.database import create
-from awlta.persistent.receiving import Arrival, Received
-from awlta.persistent.sending import send_rows
 from awlta.persistent.session import Session
+from awlta.persistent.transfer.checking import check_classes, check_parcel
+from awlta.persistent.transfer.container import Parcel, packing
+from awlta.persistent.transfer.receiving import Arrival, Received
+from awlta.persistent.transfer.sending import send_rows
 
 OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
 
@@ -429,9 +429,9 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import factories
-from awlta.persistent.container import Parcel
+from awlta.persistent.transfer.container import Parcel
 from awlta.persistent.database import Database
-from awlta.persistent.receiving import Arrival
+from awlta.persistent.transfer.receiving import Arrival
 from awlta.persistent.session import Session
 session = Session(sys.argv[2], "ada", "CRAB")
 arrival = Arrival(session, Parcel(Path(sys.argv[3])))

@@ -18,10 +18,11 @@ from factories import Node, Sensor, SensorFactory, Thresholds
 from sqlalchemy import make_url, select
 
 from awlta.errors import Conflict
-from awlta.persistent import retry, tables
-from awlta.persistent.retry import retried
+from awlta.persistent import tables
+from awlta.persistent.engine import retry
+from awlta.persistent.engine.retry import retried
+from awlta.persistent.engine.turns import ENDING
 from awlta.persistent.session import Session
-from awlta.persistent.turns import ENDING
 
 PROGRAM = Path(writer.__file__)
 

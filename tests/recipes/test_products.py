@@ -18,7 +18,8 @@ from deliveries import deliver
 from awlta.archive import ingest
 from awlta.config import Profile
 from awlta.errors import BadInput, BadValue, RecipeFailed
-from awlta.lineage import Selection, Workspace, chain
+from awlta.lineage import Selection, Workspace
+from awlta.lineage.planning import chain
 from awlta.lineage.product import Recipe
 from awlta.persistent import Persistent, registry
 from awlta.persistent.database import create

@@ -11,7 +11,8 @@ from deliveries import deliver
 
 from awlta.archive import ingest, tickets
 from awlta.errors import BadInput
-from awlta.lineage import Selection, chain
+from awlta.lineage import Selection
+from awlta.lineage.planning import chain
 from awlta.storage.intent import State
 from awlta_recipes import events
 from awlta_recipes.camera_images import TABLE as IMAGES

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from awlta import config
-from awlta.lineage import Selection, SoftwareRelease, chain, opened
+from awlta.lineage import Selection, SoftwareRelease, opened
+from awlta.lineage.planning import chain
 from awlta_recipes.camera_calibration import CameraCalibration
 from awlta_recipes.camera_images import CameraImages
 from awlta_recipes.image_parameters import ImageParameters

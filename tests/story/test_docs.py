@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateTable
 
 from awlta import errors
 from awlta.face import arguments
-from awlta.lineage.packages import load_recipes
+from awlta.lineage.recipes.packages import load_recipes
 from awlta.persistent import registry, tables
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ from awlta.archive import ingest
 from awlta.config import Profile
 from awlta.face import prompt
 from awlta.lineage import Workspace
-from awlta.lineage.packages import load_recipes
+from awlta.lineage.recipes.packages import load_recipes
 from awlta.persistent.database import create
 from awlta.processing import Dpu
 from awlta_recipes.events import EventKind

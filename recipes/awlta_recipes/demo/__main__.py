@@ -22,7 +22,8 @@ from awlta import config
 from awlta.archive import ingest
 from awlta.config import Profile
 from awlta.errors import AwltaError, ConfigError
-from awlta.lineage import Selection, Workspace, chain, opened
+from awlta.lineage import Selection, Workspace, opened
+from awlta.lineage.planning import chain
 from awlta.persistent.database import create
 from awlta.processing import Dpu
 

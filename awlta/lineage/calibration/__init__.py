@@ -1,0 +1,1 @@
+"""Calibration: which one is valid when, which is chosen, and what a person sees of that."""

@@ -1,0 +1,1 @@
+"""Files: those of a product, their records and replicas, and where they are written."""

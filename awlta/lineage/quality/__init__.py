@@ -1,0 +1,1 @@
+"""Quality: flags, verdicts and verification, and which products may be selected."""

@@ -1,0 +1,49 @@
+"""Recipe packages: found by entry point, every module of them imported."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import pkgutil
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from ...errors import ConfigError
+
+
+def recipe_packages() -> list[str]:
+    """Return the names of recipe packages: entry points, then ``$AWLTA_RECIPES`` (a:b:c)."""
+    names = [e.value for e in importlib.metadata.entry_points(group="awlta.recipes")]
+    names += [n for n in os.environ.get("AWLTA_RECIPES", "").split(":") if n]
+    return list(dict.fromkeys(names))
+
+
+def load_recipes() -> list[ModuleType]:
+    """Import every recipe package with all modules directly in it.
+
+    Raises
+    ------
+    ConfigError
+        A package cannot be imported; the reason is named.
+    """
+    loaded = []
+    for name in recipe_packages():
+        try:
+            package = importlib.import_module(name)
+            for module in pkgutil.iter_modules(package.__path__, f"{name}."):
+                if not module.ispkg:
+                    importlib.import_module(module.name)
+        except ImportError as error:
+            raise ConfigError(
+                f"The recipe package {name!r} cannot be imported: {error}",
+                do="Install what it needs, or take it out of AWLTA_RECIPES",
+            ) from error
+        loaded.append(package)
+    return loaded
+
+
+def revision_folders(packages: Iterable[ModuleType]) -> dict[str, Path]:
+    """Return each package with the folder of its revisions, which need not be there."""
+    return {p.__name__: Path(p.__path__[0]) / "migrations" / "versions" for p in packages}

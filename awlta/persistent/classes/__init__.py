@@ -1,0 +1,1 @@
+"""Classes: a body becomes a persistent class, and its objects become rows and come back."""

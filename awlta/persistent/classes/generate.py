@@ -1,0 +1,188 @@
+"""Functions that are written once for each class: its constructor's body, its rows both ways.
+
+The general way, attribute by attribute through descriptors, costs some 25 us an object; a line
+of code an attribute costs a fifth of that. What is not of the plain type is left to
+:meth:`~awlta.persistent.attributes.attributes.Attribute.check`, so both ways refuse the same values
+in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..attributes.attributes import MISSING, AnyLink, Attribute, LinkList
+from ..keys import new_object_id, object_id_of
+from ..tables import own_attributes
+
+_PLAIN = {
+    "float": "type({v}) is float and {v} == {v}",
+    "int": "type({v}) is int and -{limit} <= {v} < {limit}",
+    "str": "type({v}) is str and {v}.isascii() and '\\0' not in {v}",
+    "bool": "type({v}) is bool",
+}
+"""When a value can be taken as it stands; any other goes through the attribute's check."""
+
+_LIMIT = 1 << 63
+
+
+def _compiled(name: str, lines: list[str], names: dict[str, Any]) -> Callable[..., Any]:
+    """Return the function that some lines define."""
+    exec(compile("\n".join(lines), f"<awlta {name}>", "exec"), names)
+    made: Callable[..., Any] = names[name]
+    return made
+
+
+def constructor(cls: type[Any]) -> Callable[..., bool]:
+    """Return a function that fills a new object from keywords.
+
+    It returns False where something compulsory is missing, for the caller to say what; an
+    unknown keyword is a TypeError.
+    """
+    arguments, body, pending = [], [], []
+    names: dict[str, Any] = {"MISSING": MISSING, "new_object_id": new_object_id, "List": LinkList}
+    for name, attribute in cls.__attributes__.items():
+        if attribute.init:
+            arguments.append(f"{name}=MISSING")
+            names[f"a_{name}"] = attribute
+            body += _take_attribute(name, attribute, names)
+        elif attribute.default is not MISSING:
+            names[f"d_{name}"] = attribute.default
+            body.append(f"    d[{name!r}] = d_{name}")
+    for name, step in cls.__links__.items():
+        arguments.append(f"{name}=MISSING")
+        names[f"s_{name}"] = step
+        body += _take_link(name, step, cls, names)
+        if step.valid_at is not None and not step.many:
+            pending.append(f"    if {name} is MISSING: d[{name!r}] = self._choose(s_{name})")
+    star = "*, " if arguments else ""
+    lines = [f"def fill(self, {star}{', '.join(arguments)}):" if arguments else "def fill(self):"]
+    lines += ["    d = self.__dict__", "    d['object_id'] = new_object_id()", *body, *pending]
+    return _compiled("fill", [*lines, "    return True"], names)
+
+
+def _take_attribute(name: str, attribute: Attribute[Any], names: dict[str, Any]) -> list[str]:
+    """Return the lines that take the argument of one attribute."""
+    absent = "return False"
+    if attribute.default is not MISSING:
+        names[f"d_{name}"] = attribute.default
+        absent = f"d[{name!r}] = d_{name}"
+    elif attribute.source != "class":
+        absent = "pass"
+    lines = [f"    if {name} is MISSING: {absent}"]
+    plain = _PLAIN.get(attribute.codec.name)
+    if plain is not None:
+        test = plain.format(v=name, limit=_LIMIT)
+        for bound, sign in ((attribute.low, ">="), (attribute.high, "<=")):
+            if bound is not None:
+                test += f" and {name} {sign} {bound!r}"
+        # adding 0.0 takes the sign of zero away, which no column keeps
+        value = f"{name} + 0.0" if attribute.codec.name == "float" else name
+        lines.append(f"    elif {test}: d[{name!r}] = {value}")
+    lines.append(f"    else: d[{name!r}] = a_{name}.check({name})")
+    return lines
+
+
+def _take_link(name: str, step: AnyLink, cls: type[Any], names: dict[str, Any]) -> list[str]:
+    """Return the lines that take the argument of one link."""
+    if step.many:
+        return [
+            f"    if {name} is MISSING: d[{name!r}] = List(self, s_{name}, [])",
+            f"    else: self.{name} = {name}",
+        ]
+    names[f"t_{name}"] = step.target
+    default = cls.__link_defaults__.get(name, MISSING)
+    may_be_none = step.optional or default is None
+    absent = "return False"
+    if step.valid_at is not None:
+        absent = "pass"
+    elif may_be_none:
+        absent = f"d[{name!r}] = None"
+    lines = [
+        f"    if {name} is MISSING: {absent}",
+        f"    elif isinstance({name}, t_{name}): d[{name!r}] = {name}",
+    ]
+    if step.optional:
+        lines.append(f"    elif {name} is None: d[{name!r}] = None")
+    return [*lines, f"    else: d[{name!r}] = s_{name}.check_one({name})"]
+
+
+def row(cls: type[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """Return a function from an object's ``__dict__`` to the values of its class's own table.
+
+    A KeyError tells of an attribute that has no value.
+    """
+    known: Callable[[dict[str, Any]], tuple[Any, ...]] | None = cls.__dict__.get("__take__")
+    if known is not None:
+        return known
+    names: dict[str, Any] = {}
+    parts = []
+    for attribute in own_attributes(cls):
+        name = attribute.name
+        held = f"d.get({name!r})" if attribute.nullable else f"d[{name!r}]"
+        match attribute.codec.name:
+            case "int" | "bool" | "str" | "bytes":
+                parts.append(held)
+            case "float":
+                parts.append(f"(v if (v := {held}) == v else None)")
+            case _:
+                names[f"e_{name}"] = attribute.codec.encode
+                parts.append(f"(None if (v := {held}) is None else e_{name}(v))")
+    values = "".join(f"{part}, " for part in parts)
+    cls.__take__ = made = _compiled("take", ["def take(d):", f"    return ({values})"], names)
+    return made
+
+
+def framed(text: str) -> str:
+    """Return a text as it stands in what a digest is taken of: its length, then itself.
+
+    The lengths keep ``("ab", "c")`` apart from ``("a", "bc")``.
+    """
+    return f"{len(text)}:{text}"
+
+
+def teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], str]:
+    """Return a function that tells names and values of an object as one text, for a digest.
+
+    Each name and value is framed (:func:`framed`); ``~`` stands for None.
+    """
+    names: dict[str, Any] = {}
+    lines, told = ["def tell(d):"], []
+    for n, attribute in enumerate(attributes):
+        name = attribute.name
+        match attribute.codec.name:
+            case "str":
+                text = "v"
+            case "float" | "int" | "bool":
+                text = "repr(v)"
+            case _:
+                names[f"e_{name}"] = attribute.codec.to_json
+                text = f"str(e_{name}(v))"
+        lines.append(f"    v = d.get({name!r})")
+        lines.append(f"    t{n} = '~' if v is None else f'{{len(t := {text})}}:{{t}}'")
+        told.append(f"{framed(name)}{{t{n}}}")
+    lines.append(f"    return f{''.join(told)!r}")
+    return _compiled("tell", lines, names)
+
+
+def reader(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any], tuple[Any, ...]], None]:
+    """Return a function that puts a row into an object's ``__dict__``; the key stands first."""
+    names: dict[str, Any] = {"NAN": float("nan"), "object_id_of": object_id_of}
+    lines = ["def read(d, row):", "    d['_key'] = row[0]"]
+    for place, attribute in enumerate(attributes, 1):
+        name, held = attribute.name, f"row[{place}]"
+        may_be_none = attribute.nullable or attribute.source == "product"
+        match attribute.codec.name:
+            case "int" | "str":
+                value = held
+            case "float":
+                value = held if may_be_none else f"NAN if {held} is None else {held}"
+            case "object_id" if not may_be_none or name == "object_id":
+                value = f"object_id_of({held})"
+            case _:
+                names[f"e_{name}"] = attribute.codec.decode
+                value = f"e_{name}({held})"
+                if may_be_none:
+                    value = f"None if {held} is None else {value}"
+        lines.append(f"    d[{name!r}] = {value}")
+    return _compiled("read", lines, names)

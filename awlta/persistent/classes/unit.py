@@ -1,0 +1,221 @@
+"""A unit of work: rows are collected by table and written in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, select
+
+from ...digest import digest_text
+from .. import tables
+from ..attributes.codecs import microseconds_to_time, time_to_microseconds
+from ..context import Context
+from ..database import Database
+from . import generate
+from .model import Persistent
+from .records import shared_digest
+
+_FIRST_KEYS, _MOST_KEYS = 8, 4096
+
+
+class Entry(NamedTuple):
+    """An object of a unit, and what it is told of itself when the unit is committed.
+
+    Attributes
+    ----------
+    obj : Persistent
+    key : int
+    object_id : str
+        Another than the object's own where an equal shared object was there before.
+    created : datetime, UTC
+    content_digest : str or None
+    """
+
+    obj: Persistent
+    key: int
+    object_id: str
+    created: datetime
+    content_digest: str | None
+
+    def values(self) -> dict[str, Any]:
+        """Return the attributes that the system gives."""
+        found = {"object_id": self.object_id, "creation_date": self.created}
+        if "content_digest" in type(self.obj).__attributes__:
+            found["content_digest"] = self.content_digest
+        return found
+
+
+Form = tuple[list[tuple[Any, ...]], Callable[[dict[str, Any]], tuple[Any, ...]]]
+"""Where the rows of one table of a class wait, and what gives an object's values for it."""
+
+
+def _refuse_incomplete(obj: Persistent) -> None:
+    """Say which attribute of an object has no value."""
+    for part, _ in tables.class_tables(type(obj)):
+        for attribute in tables.own_attributes(part):
+            if not attribute.nullable:
+                getattr(obj, attribute.name)
+
+
+def shared_names(obj: Persistent, context: Context, level: int) -> list[bytes]:
+    """Return the digests under which an equal shared object may be found, a new one's first.
+
+    Parameters of equal content are one row for all who may read it; private ones do not serve
+    others, who have a row of their own.
+    """
+    digest = shared_digest(obj)
+    return [bytes.fromhex(digest_text(digest, a)) for a in context.audiences(level)]
+
+
+class Unit:
+    """The rows of one transaction, collected by table."""
+
+    def __init__(self, database: Database, context: Context, connection: Connection) -> None:
+        self.database = database
+        self.context = context
+        self.connection = connection
+        self.created = datetime.now(UTC)
+        self.now = time_to_microseconds(self.created)
+        self._rows: dict[Table, list[tuple[Any, ...]]] = {}
+        self._forms: dict[type[Any], list[Form]] = {}
+        self._entries: dict[str, Entry] = {}
+        self._shared: dict[bytes, Entry] = {}
+        self._keys: Iterator[int] = iter(())
+        self._block = _FIRST_KEYS
+
+    def key(self) -> int:
+        """Return a new integer key; they are taken in blocks, and what is left is not used."""
+        key = next(self._keys, None)
+        if key is None:
+            self._keys = iter(self.database.keys(self.connection, self._block))
+            self._block = min(2 * self._block, _MOST_KEYS)
+            key = next(self._keys)
+        return key
+
+    def row(self, table: Table, values: tuple[Any, ...]) -> None:
+        """Add one row, its values in the order of the table's columns."""
+        self._of(table).append(values)
+
+    def _of(self, table: Table) -> list[tuple[Any, ...]]:
+        """Return the rows of a table that wait to be written."""
+        rows = self._rows.get(table)
+        if rows is None:
+            rows = self._rows[table] = []
+        return rows
+
+    def entries(self) -> Iterable[Entry]:
+        """Return every object that was added."""
+        return self._entries.values()
+
+    def add(
+        self,
+        obj: Persistent,
+        *,
+        activity: int | None = None,
+        content_digest: str | None = None,
+        work: bytes | None = None,
+    ) -> int:
+        """Add an object and whatever it links that is not stored yet; return its key.
+
+        Parameters
+        ----------
+        obj : Persistent
+        activity : int, optional
+            Key of the activity that made it.
+        content_digest : str, optional
+        work : bytes, optional
+            First half of the digest of what the object asks for, by which it is found again.
+        """
+        held = obj.__dict__
+        if "_store" in held:
+            key: int = held["_key"]
+            return key
+        own_id: str = held["object_id"]
+        if own_id in self._entries:
+            return self._entries[own_id].key
+        links = obj.linked()
+        for _, _, target in links:
+            if (
+                "_store" not in target.__dict__
+                and target.__dict__["object_id"] not in self._entries
+            ):
+                target._admit()
+                self.add(target)
+        if not type(obj).__shared__:
+            entry = Entry(obj, self.key(), own_id, self.created, content_digest)
+            self._product_rows(entry, links, activity, work)
+        else:
+            entry = self._share(obj, links)
+        self._entries[own_id] = entry
+        return entry.key
+
+    def _share(self, obj: Persistent, links: list[tuple[str, int, Persistent]]) -> Entry:
+        """Return the entry of a shared object: as one of equal content that is there, or new."""
+        names = shared_names(obj, self.context, self.context.level)
+        self.database.serialise(self.connection, f"shared {names[0].hex()}")
+        known = self._shared.get(names[0]) or self._stored(obj, names)
+        if known is not None:
+            return known._replace(obj=obj)
+        entry = Entry(obj, self.key(), obj.object_id, self.created, shared_digest(obj))
+        self._product_rows(entry, links, None, None)
+        self.row(tables.shared, (self.context.home, names[0], entry.key))
+        self._shared[names[0]] = entry
+        return entry
+
+    def _stored(self, obj: Persistent, names: list[bytes]) -> Entry | None:
+        s, p = tables.shared, tables.product
+        found = self.connection.execute(
+            select(p.c.id, p.c.object_id, p.c.creation_date, p.c.content_digest)
+            .select_from(s.join(p, p.c.id == s.c.product))
+            .where(s.c.digest.in_(names))
+            .order_by(p.c.id)
+        ).first()
+        if found is None:
+            return None
+        key, raw, created, digest = found
+        object_id, when = str(UUID(bytes=bytes(raw))), microseconds_to_time(created)
+        return Entry(obj, key, object_id, when, bytes(digest).hex())
+
+    def _product_rows(
+        self,
+        entry: Entry,
+        links: list[tuple[str, int, Persistent]],
+        activity: int | None,
+        work: bytes | None,
+    ) -> None:
+        obj, key, context = entry.obj, entry.key, self.context.row
+        digest = None if entry.content_digest is None else bytes.fromhex(entry.content_digest)
+        cls = type(obj)
+        raw = bytes.fromhex(entry.object_id.replace("-", ""))
+        category = obj.__dict__.get("category")
+        row = (key, *context, raw, cls.__name__, self.now, activity, digest, category, work)
+        self._of(tables.product).append(row)
+        head = (key, *context)
+        try:
+            for rows, take in self._forms.get(cls) or self._form(cls):
+                rows.append(head + take(obj.__dict__))
+        except KeyError:
+            _refuse_incomplete(obj)
+            raise
+        if links:
+            edges, steps = self._of(tables.dep), cls.__links__
+            for role, position, target in links:
+                there = target.__dict__.get("_key") or self._entries[target.object_id].key
+                edges.append((key, role, position, there, steps[role].is_input, *context))
+
+    def _form(self, cls: type[Any]) -> list[Form]:
+        """Return the forms of a class, one a table; the tables are made if need be."""
+        self.database.ensure(cls, self.connection)
+        parts = tables.class_tables(cls)
+        forms = [(self._of(table), generate.row(part)) for part, table in parts]
+        self._forms[cls] = forms
+        return forms
+
+    def flush(self) -> None:
+        """Write what was collected, one executemany a table."""
+        for table, rows in self._rows.items():
+            self.database.insert(self.connection, table, rows)
+            rows.clear()

@@ -1,0 +1,1 @@
+"""Evolution: classes change, and a database is brought to them by revisions."""

@@ -1,0 +1,1 @@
+"""People: who there is, how they are listed, and how one comes in."""

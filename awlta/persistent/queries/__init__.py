@@ -1,0 +1,1 @@
+"""Queries: what is asked becomes SQL, runs, and is answered."""

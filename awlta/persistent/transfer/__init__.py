@@ -1,0 +1,1 @@
+"""Transfer: objects leave one database in a parcel and arrive in another."""
