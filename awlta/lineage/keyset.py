@@ -1,29 +1,15 @@
-"""Some products as a subquery, however they were named: keys, objects' query, or SQL.
-
-Any number of keys is one parameter, so that asking about twenty thousand is one statement.
-"""
+"""Some products as a subquery, however they were named: keys, objects' query, or SQL."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    CTE,
-    BigInteger,
-    ColumnElement,
-    Select,
-    String,
-    bindparam,
-    case,
-    cast,
-    func,
-    select,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import CTE, ColumnElement, Select, case, select
 
 from ..persistent import Query, tables
+from ..persistent.engine import listing
+from ..persistent.engine.listing import to_be_listed as to_be_listed
 from ..persistent.session import Session
 
 Wanted = Sequence[int] | Query[Any] | CTE | Select[Any]
@@ -52,13 +38,12 @@ def keys_of(session: Session, query: Query[Any]) -> Select[Any]:
 
 def listed(session: Session, keys: Sequence[int]) -> Select[Any]:
     """Return the statement that gives a list of keys: one parameter, whatever their number."""
-    if session.database.dialect == "postgresql":
-        array = bindparam(None, list(keys), ARRAY(BigInteger), unique=True)
-        rows = func.unnest(array).table_valued("id").render_derived()
-        return select(rows.c.id)
-    text = bindparam(None, json.dumps(list(keys)), String, unique=True)
-    value = func.json_each(text).table_valued("value").c.value
-    return select(cast(value, BigInteger).label("id"))
+    return listing.listed(session.database.dialect, keys)
+
+
+def bound(session: Session, keys: Sequence[int]) -> Any:
+    """Return keys as the parameter of a statement with :func:`to_be_listed`."""
+    return listing.bound(session.database.dialect, keys)
 
 
 Follow = Callable[[Any], ColumnElement[bool]]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import Table, select
+from sqlalchemy import ColumnElement, Engine, Select, Table, bindparam, select, type_coerce
+from sqlalchemy.types import NullType
 
 from ..errors import NotFound, Refused
 from . import tables
@@ -22,7 +24,10 @@ from .classes.loading import Loader
 from .classes.model import Persistent, find_class, remember_batch
 from .classes.unit import Unit as Unit
 from .classes.unit import shared_names
+from .context import Context
 from .database import Database
+from .engine.listing import bound, to_be_listed
+from .engine.prepared import Prepared
 from .engine.retry import retried
 from .keys import check_object_id
 from .people.entry import enter
@@ -146,28 +151,20 @@ class Session:
     def load_link(self, batch: Sequence[Persistent], step: AnyLink) -> None:
         """Set one link on all objects of a batch: one query, and one for each target class."""
         owners = {obj.__dict__["_key"]: obj for obj in batch}
-        keys = list(owners)
         edges: list[tuple[int, int, str]] = []
         hidden: set[int] = set()
-        d, p = tables.dep, tables.product
-        visible = self.context.scope(p)
+        prepared = _links_of(self.database.engine, self.context)
+        keys = bound(self.database.dialect, list(owners))
         with self.database.read() as connection:
-            for start in range(0, len(keys), CHUNK):
-                statement = (
-                    select(d.c.product, d.c.target, p.c.class_name, visible)
-                    .select_from(d.outerjoin(p, p.c.id == d.c.target))  # a server may hide it
-                    .where(d.c.product.in_(keys[start : start + CHUNK]), d.c.role == step.name)
-                    .order_by(d.c.product, d.c.position)
-                )
-                for owner, target, name, seen in connection.execute(statement):
-                    if seen:
-                        edges.append((owner, target, name))
-                    else:
-                        hidden.add(owner)
+            for owner, target, name, seen in prepared.rows(connection, keys=keys, role=step.name):
+                if seen:
+                    edges.append((owner, target, name))
+                else:
+                    hidden.add(owner)
         targets = {
             o.__dict__["_key"]: o for o in self.load(list({(t, n): None for _, t, n in edges}))
         }
-        found: dict[int, list[Persistent]] = {key: [] for key in keys}
+        found: dict[int, list[Persistent]] = {key: [] for key in owners}
         for owner, target, _ in edges:
             found[owner].append(targets[target])
         for key, obj in owners.items():
@@ -195,14 +192,17 @@ class Session:
     def get_many(self, object_ids: Iterable[str]) -> list[Persistent]:
         """Return objects by their object_ids, in that order; raise NotFound."""
         wanted = [UUID(check_object_id(i)).bytes for i in object_ids]
-        p = tables.product
         found: dict[bytes, tuple[int, str]] = {}
+        engine, column = self.database.engine, tables.product.c.object_id
         with self.database.read() as connection:
+            rows: Iterable[Any]
             for start in range(0, len(wanted), CHUNK):
-                statement = select(p.c.object_id, p.c.id, p.c.class_name).where(
-                    p.c.object_id.in_(wanted[start : start + CHUNK]), self.context.scope(p)
-                )
-                for raw, key, name in connection.execute(statement):
+                if len(wanted) == 1:
+                    rows = _one(engine, self.context).rows(connection, object_id=wanted[0])
+                else:
+                    chosen = column.in_(wanted[start : start + CHUNK])
+                    rows = connection.execute(_names(self.context, chosen))
+                for raw, key, name in rows:
                     found[bytes(raw)] = (key, name)
         for raw in wanted:
             if raw not in found:
@@ -285,10 +285,26 @@ class Session:
         self._objects.setdefault(key, obj)
 
 
-def _decode(attribute: Any) -> Any:
-    decode = attribute.codec.decode
-    if attribute.nullable or attribute.source == "product":
-        return lambda v: None if v is None else decode(v)
-    if attribute.codec.column == "real":
-        return lambda v: float("nan") if v is None else decode(v)
-    return decode
+@lru_cache(maxsize=64)
+def _links_of(engine: Engine, context: Context) -> Prepared:
+    """Return the statement for what some objects link in one role, and whether it may be seen."""
+    d, p = tables.dep, tables.product
+    statement = (
+        select(d.c.product, d.c.target, p.c.class_name, context.scope(p))
+        .select_from(d.outerjoin(p, p.c.id == d.c.target))  # a server may hide it
+        .where(d.c.product.in_(to_be_listed(engine.dialect.name)), d.c.role == bindparam("role"))
+        .order_by(d.c.product, d.c.position)
+    )
+    return Prepared(engine, statement)
+
+
+def _names(context: Context, chosen: ColumnElement[bool]) -> Select[Any]:
+    p = tables.product
+    return select(p.c.object_id, p.c.id, p.c.class_name).where(chosen, context.scope(p))
+
+
+@lru_cache(maxsize=64)
+def _one(engine: Engine, context: Context) -> Prepared:
+    """Return the statement for one object_id, which is asked most often, ready to be run."""
+    column: Any = type_coerce(tables.product.c.object_id, NullType())
+    return Prepared(engine, _names(context, column == bindparam("object_id")))

@@ -9,14 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, LargeBinary, Select, Text, and_, column, func, or_, select, values
+from sqlalchemy import (
+    CTE,
+    Engine,
+    LargeBinary,
+    Select,
+    Text,
+    and_,
+    column,
+    func,
+    or_,
+    select,
+    values,
+)
 
 from ...persistent import registry, tables
+from ...persistent.context import Context
+from ...persistent.engine.prepared import Prepared
 from ...persistent.session import Session
 from ..calibration import selection
-from ..keyset import listed
+from ..keyset import bound, listed, to_be_listed
 from ..product import DataProduct, Recipe
 from ..quality.quality import decode, newest
 
@@ -138,56 +153,65 @@ def _in_gaps(
     lies_in = and_(
         a.c.recipe == gap.c.name, a.c.recipe_digest > gap.c.low, a.c.recipe_digest < gap.c.high
     )
-    return _read(session, _made(session).join(gap, lies_in).where(p.c.class_name.in_(names)), most)
+    return _read(
+        session, _made(session.context).join(gap, lies_in).where(p.c.class_name.in_(names)), most
+    )
 
 
 def _by_class(session: Session, pairs: list[tuple[str, str]], most: int) -> list[Cause]:
     """Return products of a class that were made by a recipe which others have or had too."""
     a, p = tables.activity, tables.product
     pair = or_(*(and_(p.c.class_name == c, a.c.recipe == name) for name, c in pairs))
-    return _read(session, _made(session).where(pair), most)
+    return _read(session, _made(session.context).where(pair), most)
 
 
-def _read(session: Session, statement: Select[Any], most: int | None) -> list[Cause]:
+def _read(session: Session, statement: Select[Any], most: int) -> list[Cause]:
     with session.database.read() as connection:
         rows = connection.execute(statement.limit(most)).all()
     if len(rows) == most:
         raise TooMany
-    found = [_compared(row) for row in rows]
-    return [cause for cause in found if cause is not None]
+    return [cause for row in rows if (cause := _compared(*row)) is not None]
 
 
 def changed_recipes_of(session: Session, keys: Sequence[int]) -> list[Cause]:
     """Return those of some products whose recipe is another now."""
-    chosen = tables.product.c.id.in_(listed(session, keys))
-    return _read(session, _made(session).where(chosen), None)
+    prepared = _recipes_among(session.database.engine, session.context)
+    with session.database.read() as connection:
+        rows = prepared.rows(connection, keys=bound(session, keys))
+    return [cause for row in rows if (cause := _compared(*row)) is not None]
 
 
-def _made(session: Session) -> Select[Any]:
+@lru_cache(maxsize=64)
+def _recipes_among(engine: Engine, context: Context) -> Prepared:
+    chosen = tables.product.c.id.in_(to_be_listed(engine.dialect.name))
+    return Prepared(engine, _made(context).where(chosen))
+
+
+def _made(context: Context) -> Select[Any]:
     """Return the statement for products in scope with the recipe that each was made by."""
     a, p = tables.activity, tables.product
     return (
         select(p.c.id, p.c.class_name, a.c.recipe_version, a.c.recipe_digest)
         .select_from(a)
         .join(p, and_(p.c.object_id == a.c.subject, p.c.activity == a.c.id))
-        .where(a.c.kind == "make", session.context.scope(p))
+        .where(a.c.kind == "make", context.scope(p))
     )
 
 
-def _compared(row: Any) -> Cause | None:
+def _compared(key: int, class_name: str, version: str, digest: bytes) -> Cause | None:
     """Return the cause if the class of a product has another recipe now than it was made by."""
-    cls: Any = registry.get(row.class_name)
+    cls: Any = registry.get(class_name)
     if cls is None:
         return None
-    old = bytes(row.recipe_digest).hex()
+    old = bytes(digest).hex()
     recipe: Recipe | None = cls.__recipe__
     if recipe is None:
-        return Cause(row.id, "recipe", f"version {row.recipe_version}, {old[:12]}", "none")
+        return Cause(key, "recipe", f"version {version}, {old[:12]}", "none")
     new = recipe.identity.digest
     if old == new:
         return None
-    told = (f"version {row.recipe_version}, {old[:12]}", f"version {recipe.version}, {new[:12]}")
-    return Cause(row.id, "recipe", *told)
+    told = (f"version {version}, {old[:12]}", f"version {recipe.version}, {new[:12]}")
+    return Cause(key, "recipe", *told)
 
 
 def bad(
@@ -200,22 +224,14 @@ def bad(
     TooMany
         So many or more ever were.
     """
-    s, p, until = tables.standing, tables.product, session.context.until
-    suspect = (
-        select(s.c.product)
-        .distinct()
-        .where(
-            or_(
-                and_(s.c.kind == "verdict", s.c.value == 0),
-                and_(s.c.kind == "flags", s.c.value < 0),
-            ),
-            until(s),
-        )
-    )
-    if keys is not None:
-        suspect = suspect.where(s.c.product.in_(listed(session, keys)))
+    p = tables.product
     with session.database.read() as connection:
-        suspects = set(connection.execute(suspect.limit(most)).scalars())
+        if keys is None:
+            suspects = set(connection.execute(_suspect(session.context).limit(most)).scalars())
+        else:
+            prepared = _suspects_among(session.database.engine, session.context)
+            rows = prepared.rows(connection, keys=bound(session, keys))
+            suspects = {key for (key,) in rows}
     if not suspects:
         return []
     if most is not None and len(suspects) >= most:
@@ -227,9 +243,23 @@ def bad(
     some = p.c.id.in_(listed(session, sorted(suspects)))
     statement = select(p.c.id, p.c.class_name, *asked).where(some, session.context.scope(p))
     with session.database.read() as connection:
-        rows = connection.execute(statement).all()
-    found = [_judged(row) for row in rows if row.class_name in registry]
+        judged = connection.execute(statement).all()
+    found = [_judged(row) for row in judged if row.class_name in registry]
     return [cause for cause in found if cause is not None]
+
+
+def _suspect(context: Context) -> Select[Any]:
+    """Return the statement for products that ever were judged bad or flagged."""
+    s = tables.standing
+    is_bad = and_(s.c.kind == "verdict", s.c.value == 0)
+    is_flagged = and_(s.c.kind == "flags", s.c.value < 0)
+    return select(s.c.product).distinct().where(or_(is_bad, is_flagged), context.until(s))
+
+
+@lru_cache(maxsize=64)
+def _suspects_among(engine: Engine, context: Context) -> Prepared:
+    chosen = tables.standing.c.product.in_(to_be_listed(engine.dialect.name))
+    return Prepared(engine, _suspect(context).where(chosen))
 
 
 _STANDING = [

@@ -11,15 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, select
+from sqlalchemy import ColumnElement, Engine, and_, exists, or_, select
 
 from ...persistent import Persistent, Query, registry, tables
+from ...persistent.context import Context
+from ...persistent.engine.prepared import Prepared
 from ...persistent.session import Session
 from ...persistent.watches import watches
-from ..keyset import Wanted, any_input, downwards, inputs_of, listed, selected, upwards
+from ..keyset import (
+    Follow,
+    Wanted,
+    any_input,
+    bound,
+    downwards,
+    inputs_of,
+    listed,
+    selected,
+    to_be_listed,
+    upwards,
+)
 from ..product import DataProduct
 from .causes import (
     Cause,
@@ -204,7 +217,7 @@ def staleness(session: Session, wanted: Wanted, changes: Changes | None = None) 
         with session.database.read() as connection:
             keys = list(connection.execute(chosen).scalars())
         return _among_ancestors(session, keys)
-    others = superseded(session, upwards(chosen, _passes_on)) if changes.rules else []
+    others = superseded(session, upwards(chosen, _passes_on())) if changes.rules else []
     causes = [*changes.causes, *others]
     if not causes:
         return Staleness()
@@ -212,24 +225,33 @@ def staleness(session: Session, wanted: Wanted, changes: Changes | None = None) 
     return Staleness(causes, _among(session, reached, wanted, chosen), reached)
 
 
-def _ingested() -> set[str]:
+def _ingested() -> frozenset[str]:
     """Return the names of classes without recipe that link products."""
-    return {
+    return frozenset(
         name
         for name, cls in registry.items()
         if issubclass(cls, DataProduct)
         and cls.__recipe__ is None
-        and any(step.is_input and reachable([step.target]) for step in cls.__links__.values())
-    }
+        and any(s.is_input and issubclass(s.target, DataProduct) for s in cls.__links__.values())
+    )
 
 
-def _passes_on(edge: Any) -> ColumnElement[bool]:
+def _passes_on() -> Follow:
     """Follow the inputs of what a recipe can make again."""
-    names, p = _ingested(), tables.product.alias()
+    return _passing(_ingested())
+
+
+def _passing(names: frozenset[str]) -> Follow:
+    """Follow the inputs of all but some classes."""
     if not names:
-        return any_input(edge)
-    came = exists().where(p.c.id == edge.c.product, p.c.class_name.in_(sorted(names)))
-    return and_(any_input(edge), ~came)
+        return any_input
+
+    def follow(edge: Any) -> ColumnElement[bool]:
+        p = tables.product.alias()
+        named = or_(*(p.c.class_name == name for name in sorted(names)))
+        return and_(any_input(edge), ~exists().where(p.c.id == edge.c.product, named))
+
+    return follow
 
 
 def _reached(session: Session, causes: Iterable[Cause]) -> set[int]:
@@ -238,9 +260,9 @@ def _reached(session: Session, causes: Iterable[Cause]) -> set[int]:
     others = {c.product for c in causes if c.only_users}
     d = tables.dep
     of_others = d.c.target.in_(listed(session, sorted(others)))
-    users = select(d.c.product).where(of_others, _passes_on(d))
+    users = select(d.c.product).where(of_others, _passes_on()(d))
     first = listed(session, sorted(own)).union(users).subquery()
-    found = downwards(select(first.c[0].label("id")), _passes_on)
+    found = downwards(select(first.c[0].label("id")), _passes_on())
     with session.database.read() as connection:
         return set(connection.execute(select(found.c.id)).scalars())
 
@@ -264,14 +286,10 @@ def outdated_by(session: Session, keys: Sequence[int], counts: Callable[[Cause],
 
 def _among_ancestors(session: Session, keys: Sequence[int]) -> Staleness:
     """Ask some products and all that they were made from."""
-    p, found = tables.product, upwards(listed(session, keys), _passes_on)
-    statement = (
-        select(p.c.id, p.c.class_name)
-        .join(found, found.c.id == p.c.id)
-        .where(session.context.scope(p))
-    )
+    came = _ingested()
+    prepared = _names_upwards(session.database.engine, session.context, came)
     with session.database.read() as connection:
-        names = {key: name for key, name in connection.execute(statement)}  # noqa: C416
+        names = dict(prepared.rows(connection, keys=bound(session, keys)))
     every = list(names)
     causes = [*changed_recipes_of(session, every), *bad(session, every)]
     ruled = set(has_rules(registry[n] for n in set(names.values()) if n in registry))
@@ -280,10 +298,18 @@ def _among_ancestors(session: Session, keys: Sequence[int]) -> Staleness:
         causes += superseded(session, chosen)
     if not causes:
         return Staleness()
-    came = _ingested()
     edges = (e for e in inputs_of(session, every) if names[e[0]] not in came)
     reached = _spread(causes, edges)
     return Staleness(causes, reached.intersection(keys), reached)
+
+
+@lru_cache(maxsize=64)
+def _names_upwards(engine: Engine, context: Context, came: frozenset[str]) -> Prepared:
+    """Return the statement for key and class name of some products and their ancestors."""
+    p = tables.product
+    found = upwards(to_be_listed(engine.dialect.name), _passing(came))
+    named = select(p.c.id, p.c.class_name).join(found, found.c.id == p.c.id)
+    return Prepared(engine, named.where(context.scope(p)))
 
 
 def _spread(causes: Iterable[Cause], edges: Iterable[tuple[int, str, int, int]]) -> set[int]:
@@ -336,10 +362,16 @@ def objects_of(session: Session, keys: Collection[int]) -> dict[int, Any]:
     """Return the objects of some keys that are in the read scope."""
     if not keys:
         return {}
-    p = tables.product
-    statement = select(p.c.id, p.c.class_name).where(
-        p.c.id.in_(listed(session, sorted(keys))), session.context.scope(p)
-    )
+    prepared = _names_of(session.database.engine, session.context)
     with session.database.read() as connection:
-        rows = [(key, name) for key, name in connection.execute(statement) if name in registry]
-    return {obj.__dict__["_key"]: obj for obj in session.load(rows)}
+        rows = prepared.rows(connection, keys=bound(session, sorted(keys)))
+    known = [(key, name) for key, name in rows if name in registry]
+    return {obj.__dict__["_key"]: obj for obj in session.load(known)}
+
+
+@lru_cache(maxsize=64)
+def _names_of(engine: Engine, context: Context) -> Prepared:
+    """Return the statement for key and class name of some products."""
+    p = tables.product
+    chosen = p.c.id.in_(to_be_listed(engine.dialect.name))
+    return Prepared(engine, select(p.c.id, p.c.class_name).where(chosen, context.scope(p)))

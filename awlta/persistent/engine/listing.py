@@ -1,0 +1,43 @@
+"""Any number of keys as one parameter of a statement.
+
+Asking about twenty thousand objects is so one statement, and its text is the same for one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, BindParameter, Select, String, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+
+def listed(dialect: str, keys: Sequence[int]) -> Select[Any]:
+    """Return the statement whose one column, ``id``, has some keys."""
+    value = bound(dialect, keys)
+    if dialect == "postgresql":
+        return _of_array(bindparam(None, value, ARRAY(BigInteger), unique=True))
+    return _of_text(bindparam(None, value, String, unique=True))
+
+
+def to_be_listed(dialect: str) -> Select[Any]:
+    """Return the same for keys that are given when it is run, as the parameter ``keys``."""
+    if dialect == "postgresql":
+        return _of_array(bindparam("keys", type_=ARRAY(BigInteger)))
+    return _of_text(bindparam("keys", type_=String))
+
+
+def bound(dialect: str, keys: Sequence[int]) -> Any:
+    """Return keys as the value of the one parameter."""
+    return list(keys) if dialect == "postgresql" else json.dumps(list(keys))
+
+
+def _of_array(parameter: BindParameter[Any]) -> Select[Any]:
+    rows = func.unnest(parameter).table_valued("id").render_derived()
+    return select(rows.c.id)
+
+
+def _of_text(parameter: BindParameter[Any]) -> Select[Any]:
+    value = func.json_each(parameter).table_valued("value").c.value
+    return select(cast(value, BigInteger).label("id"))
