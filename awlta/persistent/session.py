@@ -23,7 +23,7 @@ from .database import Database
 from .entry import enter
 from .keys import check_object_id
 from .loading import Loader
-from .model import Persistent, find_class, remember_batch
+from .model import Persistent, find_class, link_to_known, remember_batch
 from .query import Question, store
 from .retry import retried
 from .unit import Unit as Unit
@@ -259,6 +259,8 @@ class Session:
             unit.flush()
         for entry in unit.entries():
             self._keep(entry.obj, entry.values(), entry.key)
+        for entry in unit.entries():
+            link_to_known(entry.obj)
 
     @retried
     def commit(self, *objects: Persistent) -> None:
@@ -280,9 +282,14 @@ class Session:
             return [str(UUID(bytes=bytes(raw))) for (raw,) in connection.execute(statement)]
 
     def _keep(self, obj: Persistent, values: dict[str, Any], key: int) -> None:
-        """Take a committed object into the identity map, after the transaction."""
+        """Take a committed object into the identity map, after the transaction.
+
+        What is in memory already as another object, of equal content, stays usable and knows it.
+        """
         obj.__dict__.update(values, _key=key, _store=self)
-        self._objects.setdefault(key, obj)
+        known = self._objects.setdefault(key, obj)
+        if known is not obj:
+            obj.__dict__["_twin"] = known
 
 
 def _decode(attribute: Any) -> Any:
