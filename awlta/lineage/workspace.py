@@ -91,6 +91,7 @@ class Workspace(Asking, Recording):
             make=False,
         )
         self.context = replace(found, as_of=context.as_of)
+        self._release_key = self._environment = None  # others may not read those
 
     # products ----------------------------------------------------------------------------
 
