@@ -19,6 +19,7 @@ from . import tables
 from .answers import Answers
 from .attributes import AnyLink, LinkList
 from .conditions import Column
+from .context import Context
 from .database import Database
 from .entry import enter
 from .keys import check_object_id
@@ -48,13 +49,17 @@ class Session:
         self.database = Database(url, role)
         try:
             self.database.check()
-            self.context = enter(self.database, user, project, level, node)
+            self.context = self._enter(user, project, level, node)
         except BaseException:
             self.database.close()
             raise
         self._loaders: dict[type[Any], Loader] = {}
         self._answers = Answers(self.database)
         self._objects: WeakValueDictionary[int, Persistent] = WeakValueDictionary()
+
+    def _enter(self, user: str, project: str, level: int, node: int) -> Context:
+        """Return the context, in which everything is read and written."""
+        return enter(self.database, user, project, level, node)
 
     @contextmanager
     def use(self) -> Iterator[Session]:

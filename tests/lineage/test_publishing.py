@@ -114,9 +114,8 @@ def test_what_a_product_was_made_with_serves_all_projects_that_read_it(
 def test_records_of_a_run_that_cannot_be_raised_are_counted(observatory: Observatory) -> None:
     bob, ada = observatory.open("bob", "CRAB", 2), observatory.open("ada")
     top = merged(bob)
-    observatory.run(
-        "UPDATE product SET level = 1 WHERE class_name IN ('SoftwareRelease', 'SoftwareEnvironment')"
-    )
+    for name in BOTH:
+        observatory.run(f"UPDATE product SET level = 1 WHERE class_name = '{name}'")
     with ada.use():
         told = publish(ada, top, 3, dry_run=True)
     assert told.n_left == 2
