@@ -27,6 +27,7 @@ from ..lineage.activity import Activity, host, instruction_set, now
 from ..lineage.filed import file_name
 from ..lineage.product import content_of
 from ..persistent import new_object_id, registry, tables
+from ..persistent.retry import retried
 from ..storage.client import DataClient
 from ..storage.intent import Lease, State, begin
 from . import sip
@@ -225,6 +226,7 @@ def _free_name(client: DataClient, product: Any, ending: str, delivery: _Deliver
     return file_name(product, ending, "data", attempt)
 
 
+@retried
 def _commit(
     workspace: Workspace,
     delivery: _Delivery,

@@ -22,6 +22,7 @@ from ..errors import BadValue, NotMade, Refused
 from ..persistent import Persistent, find_class, tables
 from ..persistent.codecs import microseconds_to_time, time_to_microseconds
 from ..persistent.context import OBSERVATORY, PROJECT
+from ..persistent.retry import retried
 from ..persistent.session import Session
 from ..persistent.unit import Unit
 from .past import instant
@@ -79,6 +80,7 @@ class Publication:
         }
 
 
+@retried
 def publish(
     session: Session,
     obj: Persistent,

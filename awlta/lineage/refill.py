@@ -14,6 +14,7 @@ from sqlalchemy.sql.expression import Select
 
 from ..persistent import registry, tables
 from ..persistent.context import Context
+from ..persistent.retry import retried
 from ..persistent.session import CHUNK, Session
 from .targets import work_key
 
@@ -48,13 +49,18 @@ def write_work(session: Session, classes: Sequence[str] = ()) -> int:
         ]
     for start in range(0, len(rows), CHUNK):
         objects = session.load(rows[start : start + CHUNK])
-        works = [(obj.__dict__["_key"], work_key(obj)) for obj in objects]
-        with session.database.write() as connection:
-            connection.execute(
-                p.update().where(p.c.id == bindparam("at")).values(work=bindparam("found")),
-                [{"at": key, "found": work} for key, work in works],
-            )
+        _write(session, [(obj.__dict__["_key"], work_key(obj)) for obj in objects])
     return len(rows)
+
+
+@retried
+def _write(session: Session, works: Sequence[tuple[int, bytes]]) -> None:
+    p = tables.product
+    with session.database.write() as connection:
+        connection.execute(
+            p.update().where(p.c.id == bindparam("at")).values(work=bindparam("found")),
+            [{"at": key, "found": work} for key, work in works],
+        )
 
 
 def refill(url: str) -> int:

@@ -14,6 +14,7 @@ from ..digest import digest_text
 from ..errors import AwltaError, Refused
 from ..persistent import Attribute, persistent, tables
 from ..persistent.codecs import Sha256
+from ..persistent.retry import retried
 from ..storage.intent import Lease, State, begin, move
 from .filed import FileRecord, file_name
 from .product import DataProduct, content_of
@@ -96,6 +97,11 @@ def _store(workspace: Any, release: Release, obj: SoftwareRelease, lease: Lease)
         digests.sha256,
         "application/x-tar",
     )
+    return _commit(workspace, obj, lease, record)
+
+
+@retried
+def _commit(workspace: Any, obj: SoftwareRelease, lease: Lease, record: FileRecord) -> int:
     with workspace.unit() as unit:
         move(workspace, lease, State.ARCHIVED, connection=unit.connection)
         key: int = unit.add(obj, content_digest=content_of(obj, [record]))

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AwltaError, NotMade, RecipeFailed
+from ..persistent.retry import retried
+from ..persistent.session import Session
 from . import quality
 from .filed import landing
 from .quality import VERIFIED, Raised
-from .standing import append, history
+from .standing import Subject, append, history
 from .verdicts import may_judge
 from .watch import refuse_nested, watching
 from .workplace import current_database
@@ -131,6 +133,11 @@ def verify_again(product: Any) -> None:
     value, detail = quality.encode(found)
     if product.is_verified() and detail == quality.encode(old)[1]:
         return
+    _write(session, subject, value, detail)
+
+
+@retried
+def _write(session: Session, subject: Subject, value: int, detail: str) -> None:
     with session.unit(durable=subject.level > 1) as unit:
         append(unit, "flags", session.context.user, VERIFIED, {subject: (value, detail)})
 
