@@ -23,6 +23,7 @@ from ..persistent import Persistent, new_object_id
 from ..persistent.checking import check_parcel
 from ..persistent.container import Packing, Parcel, packing
 from ..persistent.receiving import Arrival, Received
+from ..persistent.retry import retried
 from ..persistent.sending import send_rows
 from ..storage.intent import Lease, State, begin, move
 
@@ -167,16 +168,23 @@ def _receive(
             progress("files", number, len(wanted))
         if lease is not None:
             move(workspace, lease, State.VERIFIED)
-        with workspace.database.write() as connection:
-            workspace.database.serialise(connection, "import")
-            received = arrival.write(connection, arrival.recognise(connection))
-            if lease is not None:
-                move(workspace, lease, State.ARCHIVED, connection=connection)
+        received = _write_rows(workspace, arrival, lease)
     except BaseException as error:
         if lease is not None:
             _fail(workspace, lease, error)
         raise
     return replace(received, files=len(wanted), bytes=sum(d.size for _, _, d in wanted))
+
+
+@retried
+def _write_rows(workspace: Workspace, arrival: Arrival, lease: Lease | None) -> Received:
+    received = arrival.prepare()
+    with workspace.database.write() as connection:
+        workspace.database.serialise(connection, "import")
+        received = arrival.write(connection, received)
+        if lease is not None:
+            move(workspace, lease, State.ARCHIVED, connection=connection)
+    return received
 
 
 def _begin(workspace: Workspace, parcel: Parcel, names: list[str]) -> Lease | None:
