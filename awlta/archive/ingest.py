@@ -28,6 +28,7 @@ from ..lineage.files.filed import file_name
 from ..lineage.making.activity import Activity, host, instruction_set, now
 from ..lineage.making.work import content_of
 from ..persistent import new_object_id, registry, tables
+from ..persistent.engine.retry import retried
 from ..storage.client import DataClient
 from ..storage.intent import Lease, State, begin
 from . import sip
@@ -226,6 +227,7 @@ def _free_name(client: DataClient, product: Any, ending: str, delivery: _Deliver
     return file_name(product, ending, "data", attempt)
 
 
+@retried
 def _commit(
     workspace: Workspace,
     delivery: _Delivery,

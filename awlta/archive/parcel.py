@@ -21,6 +21,7 @@ from ..errors import AwltaError, DigestMismatch
 from ..lineage import DataProduct, FileRecord, Workspace
 from ..lineage.making.work import content_of
 from ..persistent import Persistent, new_object_id
+from ..persistent.engine.retry import retried
 from ..persistent.transfer.checking import check_parcel
 from ..persistent.transfer.container import Packing, Parcel, packing
 from ..persistent.transfer.receiving import Arrival, Received
@@ -168,16 +169,23 @@ def _receive(
             progress("files", number, len(wanted))
         if lease is not None:
             move(workspace, lease, State.VERIFIED)
-        with workspace.database.write() as connection:
-            workspace.database.serialise(connection, "import")
-            received = arrival.write(connection, arrival.recognise(connection))
-            if lease is not None:
-                move(workspace, lease, State.ARCHIVED, connection=connection)
+        received = _write_rows(workspace, arrival, lease)
     except BaseException as error:
         if lease is not None:
             _fail(workspace, lease, error)
         raise
     return replace(received, files=len(wanted), bytes=sum(d.size for _, _, d in wanted))
+
+
+@retried
+def _write_rows(workspace: Workspace, arrival: Arrival, lease: Lease | None) -> Received:
+    received = arrival.prepare()
+    with workspace.database.write() as connection:
+        workspace.database.serialise(connection, "import")
+        received = arrival.write(connection, received)
+        if lease is not None:
+            move(workspace, lease, State.ARCHIVED, connection=connection)
+    return received
 
 
 def _begin(workspace: Workspace, parcel: Parcel, names: list[str]) -> Lease | None:

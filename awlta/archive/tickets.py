@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select, update
 
 from ..persistent import tables
 from ..persistent.attributes.codecs import microseconds_to_time
+from ..persistent.engine.retry import retried
 from ..persistent.session import Session
 from ..storage.intent import Lease, State, move
 
@@ -80,6 +81,7 @@ class Ticket:
         }
 
 
+@retried
 def open_ticket(session: Session, lease: Lease, source: str) -> int:
     """Return the number of the ticket of an intent, which is made where there is none.
 
@@ -102,6 +104,7 @@ def open_ticket(session: Session, lease: Lease, source: str) -> int:
     return int(number)
 
 
+@retried
 def move_ticket(
     session: Session,
     lease: Lease,
@@ -137,6 +140,7 @@ def move_ticket(
     _event(unit, session, number, new, why)
 
 
+@retried
 def expire_ticket(session: Session, object_id: str, why: str) -> None:
     """Set the ticket of an intent that was given up to expired, where it has one."""
     t = tables.ticket

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import config
 from ..errors import BadValue, NotFound
+from ..lineage.planning.refill import refill
 from ..lineage.recipes.packages import load_recipes, revision_folders
 from ..persistent.database import Database
 from ..persistent.evolution.revisions import Migration
@@ -34,6 +35,8 @@ def migrate(call: Namespace) -> int:
         done = bring_forward(
             database, profile.node, folders, dry_run=call.dry_run, new=call.new or ()
         )
+    if not call.dry_run:
+        refill(profile.database_url)
     if call.json:
         print_json(_described(done, call.dry_run))
     else:

@@ -6,9 +6,11 @@ same names in reach.
 
 from __future__ import annotations
 
+import logging
 import runpy
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -205,7 +207,29 @@ def _start_ipython(reach: dict[str, Any], greeting: str) -> None:
     shell: Any = make_shell(config=settings, banner1=greeting + "\n", user_ns=reach)
     shell.set_custom_exc((AwltaError,), _tell)
     asker.set(ask_and_mark)
-    shell()
+    with _telling():
+        shell()
+
+
+class _Teller(logging.Handler):
+    """Says to the person at the prompt what a program would only log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(printable(record.getMessage()))
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Let a person read what is logged by awlta, for a block."""
+    log, teller = logging.getLogger("awlta"), _Teller(logging.INFO)
+    before = log.level
+    log.addHandler(teller)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(teller)
+        log.setLevel(before)
 
 
 def _tell(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> None:

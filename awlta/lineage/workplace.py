@@ -29,8 +29,10 @@ class Workplace(Store, Protocol):
     def choose(self, product: Any, step: AnyLink) -> Any:
         """Return the calibration that a link of an intention should point to now."""
 
-    def valid_for(self, cls: type[Any], when: datetime | None, same: str | None, place: Any) -> Any:
-        """Return the calibration that would be chosen for a time, None if none covers it."""
+    def valid_for(
+        self, cls: type[Any], wanted: Sequence[tuple[datetime | None, Any]], same: str | None
+    ) -> list[Any]:
+        """Return the calibration that would be chosen for each time and place, or None."""
 
     def files_of(self, product: Any) -> Sequence[Any]:
         """Return the file records of a stored product."""

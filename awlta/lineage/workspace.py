@@ -96,6 +96,7 @@ class Workspace(Asking, Recording):
             make=False,
         )
         self.context = replace(found, as_of=context.as_of)
+        self._release_key = self._environment = None  # others may not read those
 
     # products ----------------------------------------------------------------------------
 
@@ -113,9 +114,11 @@ class Workspace(Asking, Recording):
     def _set_bench(self, bench: Bench | None) -> None:
         self._bench = bench
 
-    def valid_for(self, cls: type[Any], when: datetime | None, same: str | None, place: Any) -> Any:
-        """Return the calibration that would be chosen for a time, None if none covers it."""
-        return selection.valid_for(self, cls, when, same, place)
+    def valid_for(
+        self, cls: type[Any], wanted: Sequence[tuple[datetime | None, Any]], same: str | None
+    ) -> list[Any]:
+        """Return the calibration that would be chosen for each time and place, or None."""
+        return selection.valid_for(self, cls, wanted, same)
 
     def create(self, product: DataProduct, ending: str, role: str) -> Path:
         """Return the path for a new file of the product that is being made."""

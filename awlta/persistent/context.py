@@ -251,6 +251,20 @@ class Context:
         narrow = [f"owner {self.owner_key}", f"project {self.project_key}"]
         return narrow[level - 1 :] + wide if level < 3 else wide
 
+    def serves(self, row: Any) -> ColumnElement[bool]:
+        """Return the condition that whoever will read a new object may read a row.
+
+        Whoever may publish the new object may publish the row as well, but for what others keep
+        in a project that nobody manages.
+        """
+        ours, level = row.c.project == self.project_key, row.c.level
+        found = [and_(level >= max(self.level, OBSERVATORY), is_over(row.c.embargo))]
+        if self.level <= PROJECT:
+            found.append(and_(ours, level >= PROJECT))
+        if self.level < PROJECT:
+            found.append(and_(ours, row.c.owner == self.owner_key))
+        return or_(*found)
+
     def columns(self) -> dict[str, int | None]:
         """Return the values of a new row's context by the names of their columns."""
         return dict(zip(CONTEXT_COLUMNS, self.row, strict=True))

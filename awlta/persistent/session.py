@@ -21,7 +21,7 @@ from . import tables
 from .attributes.attributes import AnyLink, LinkList
 from .attributes.conditions import Column
 from .classes.loading import Loader
-from .classes.model import Persistent, find_class, remember_batch
+from .classes.model import Persistent, find_class, link_to_known, remember_batch
 from .classes.unit import Unit as Unit
 from .classes.unit import shared_names
 from .context import Context
@@ -53,13 +53,17 @@ class Session:
         self.database = Database(url, role)
         try:
             self.database.check()
-            self.context = enter(self.database, user, project, level, node)
+            self.context = self._enter(user, project, level, node)
         except BaseException:
             self.database.close()
             raise
         self._loaders: dict[type[Any], Loader] = {}
         self._answers = Answers(self.database)
         self._objects: WeakValueDictionary[int, Persistent] = WeakValueDictionary()
+
+    def _enter(self, user: str, project: str, level: int, node: int) -> Context:
+        """Return the context, in which everything is read and written."""
+        return enter(self.database, user, project, level, node)
 
     @contextmanager
     def use(self) -> Iterator[Session]:
@@ -259,6 +263,8 @@ class Session:
             unit.flush()
         for entry in unit.entries():
             self._keep(entry.obj, entry.values(), entry.key)
+        for entry in unit.entries():
+            link_to_known(entry.obj)
 
     @retried
     def commit(self, *objects: Persistent) -> None:
@@ -280,9 +286,14 @@ class Session:
             return [str(UUID(bytes=bytes(raw))) for (raw,) in connection.execute(statement)]
 
     def _keep(self, obj: Persistent, values: dict[str, Any], key: int) -> None:
-        """Take a committed object into the identity map, after the transaction."""
+        """Take a committed object into the identity map, after the transaction.
+
+        What is in memory already as another object, of equal content, stays usable and knows it.
+        """
         obj.__dict__.update(values, _key=key, _store=self)
-        self._objects.setdefault(key, obj)
+        known = self._objects.setdefault(key, obj)
+        if known is not obj:
+            obj.__dict__["_twin"] = known
 
 
 @lru_cache(maxsize=64)

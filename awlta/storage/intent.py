@@ -219,6 +219,7 @@ def move(
     connection.execute(update(i).where(i.c.object_id == raw).values(**values))
 
 
+@retried
 def release_lease(session: Session, object_id: str) -> None:
     """Free an intent whose holder is known to be gone, so that it can be taken over at once."""
     i = tables.intent
@@ -269,6 +270,7 @@ def intents(session: Session, *states: State) -> list[IntentRow]:
     ]
 
 
+@retried
 def expire(session: Session, object_id: str, reason: str) -> None:
     """Set an intent that nobody holds to expired."""
     i = tables.intent

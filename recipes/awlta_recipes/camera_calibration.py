@@ -87,10 +87,16 @@ class CameraCalibration(Calibration):
     @classmethod
     def targets(cls, wanted: Selection) -> list[CameraCalibration]:
         """Return the calibration of every flat-field run that pedestals cover."""
+        flashes = [
+            raw
+            for raw in wanted.of(RawEvents)
+            if raw.kind is EventKind.FLATFIELD and raw.n_events > 1
+        ]
+        pedestals = PedestalCalibration.valid_for_each(
+            ((raw.start, raw.telescope) for raw in flashes), "raw.telescope"
+        )
         return cls.get_targets(
             {"raw": raw, "parameters": wanted.parameters(cls, raw.telescope)}
-            for raw in wanted.of(RawEvents)
-            if raw.kind is EventKind.FLATFIELD
-            and raw.n_events > 1
-            and PedestalCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
+            for raw, pedestal in zip(flashes, pedestals, strict=True)
+            if pedestal is not None
         )

@@ -56,11 +56,14 @@ class RunCalibration(DataProduct):
     @classmethod
     def targets(cls, wanted: Selection) -> list[RunCalibration]:
         """Return one for each raw run that no camera calibration covers."""
+        raws = [raw for raw in raws_for_images(wanted) if raw.state is not CalibrationState.PE]
+        covering = CameraCalibration.valid_for_each(
+            ((raw.start, raw.telescope) for raw in raws), "raw.telescope"
+        )
         return cls.get_targets(
             {"raw": raw, "parameters": wanted.parameters(cls, raw.telescope)}
-            for raw in raws_for_images(wanted)
-            if raw.state is not CalibrationState.PE
-            and not CameraCalibration.valid_for(raw.start, "raw.telescope", raw.telescope)
+            for raw, calibration in zip(raws, covering, strict=True)
+            if calibration is None
         )
 
 

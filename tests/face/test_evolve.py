@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 from changing import FIRST, N_FRAMES, SECOND, ChangingPackage
 
 from awlta import config
-from awlta.persistent import registry
+from awlta.lineage import connect
+from awlta.persistent import registry, tables
 
 
 @pytest.fixture
@@ -51,6 +53,23 @@ def test_a_dry_run_tells_the_statements_and_one_command_does_them(package, run, 
     assert (code, out.split(".")[0]) == (0, "Tables and classes agree")
     query = ask("query", "Frame", "gain=1.5", "--limit", str(N_FRAMES + 1))
     assert len(query) == N_FRAMES
+
+
+def test_products_are_found_at_once_after_the_command(package, run, ask):
+    recipes = package.becomes(FIRST)
+    with closing(connect(config.load())) as workspace, workspace.use():
+        recipes.Tally(album=recipes.Album.select_all()[0], limits=recipes.Limits()).make()
+    recipes = package.becomes(SECOND)
+    assert "by which equal ones are found: 1 Tally" in run("migrate", "--dry-run")[1]
+    ask("migrate")
+    with closing(connect(config.load())) as workspace, workspace.use():
+        (tally,) = recipes.Tally.select_all()
+        assert recipes.Tally.get_target(album=tally.album, limits=recipes.Limits()) is tally
+        with workspace.database.write() as connection:
+            connection.execute(tables.product.update().values(work=None))
+    assert run("doctor")[0] == 1
+    ask("migrate")
+    assert ask("doctor")["findings"] == []
 
 
 def test_the_doctor_tells_what_differs_and_offers_to_migrate(package, run, ask):

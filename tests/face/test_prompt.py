@@ -269,3 +269,18 @@ def test_lines_may_come_from_a_pipe(at_home, tmp_path):
     assert "awe> 1\n" in done.stdout
     assert "BadValue: 'nope' is no object_id" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_what_a_person_did_in_vain_is_said_at_the_prompt_alone(at_home, tmp_path, awe):
+    line = "_ = (CameraImages.raw.run == 7)[0].commit()"
+    done = subprocess.run(
+        [AWE],
+        input=f"{line}\nexit\n",
+        env={**os.environ, "IPYTHONDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert re.search(r"awe> <CameraImages .*> is committed already\n", done.stdout)
+    assert "is committed already" not in done.stderr
+    assert awe("-c", line) == (0, "", "")

@@ -9,7 +9,11 @@ from factories import Merged, Node, Sensor, SensorFactory
 from observatory import Observatory
 
 from awlta.errors import BadValue, NotFound, NotMade, Refused
+from awlta.lineage import Workspace
 from awlta.lineage.ancestry.publishing import publish
+from awlta.lineage.making.activity import SoftwareEnvironment
+from awlta.lineage.making.release import SoftwareRelease
+from awlta.lineage.reproduction.recorded import activity_of
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -60,6 +64,62 @@ def test_the_ancestors_are_raised_with_the_object(observatory: Observatory) -> N
         assert graph.n_hidden == 0
         activity = graph.activities[top.object_id]
         assert None not in (activity["release"], activity["environment"])
+
+
+def software(workspace: Workspace, product: object) -> list[str]:
+    """Return the classes of what a product was made with, of a release if its files are seen."""
+    with workspace.use():
+        activity = activity_of(workspace, product)
+        keys = {activity.release, activity.environment}
+        found = [*SoftwareRelease.select_all(), *SoftwareEnvironment.select_all()]
+        seen = [obj for obj in found if obj.__dict__["_key"] in keys]
+        return [type(obj).__name__ for obj in seen if getattr(obj, "files", True)]
+
+
+BOTH = ["SoftwareRelease", "SoftwareEnvironment"]
+
+
+def test_who_reads_a_product_reads_what_it_was_made_with(observatory: Observatory) -> None:
+    bob, ada = observatory.open("bob"), observatory.open("ada")
+    private = merged(bob)
+    bob.switch(level=2)
+    ours = merged(bob, private)
+    assert software(bob, private) == software(bob, ours) == BOTH
+    assert software(ada, ours) == BOTH
+
+
+def test_what_a_product_was_made_with_is_published_with_it(observatory: Observatory) -> None:
+    bob, ada, eve = (observatory.open(*who) for who in (("bob",), ("ada",), ("eve", "VELA")))
+    merged(bob)
+    bob.switch(level=2)
+    top = merged(bob, number=3)
+    with ada.use():
+        told = publish(ada, top, 3, dry_run=True)
+        assert sorted(one.class_name for one in told.raised) == ["Merged", *sorted(BOTH)]
+        assert (told.n_left, told.reasons) == (0, ())
+        publish(ada, top, 3)
+    assert software(eve, top) == BOTH
+
+
+def test_what_a_product_was_made_with_serves_all_projects_that_read_it(
+    observatory: Observatory,
+) -> None:
+    ada, eve = observatory.open("ada"), observatory.open("eve", "VELA")
+    ada.switch(level=2)
+    merged(ada)
+    ada.switch(project="VELA")
+    assert software(eve, merged(ada, number=3)) == BOTH
+
+
+def test_records_of_a_run_that_cannot_be_raised_are_counted(observatory: Observatory) -> None:
+    bob, ada = observatory.open("bob", "CRAB", 2), observatory.open("ada")
+    top = merged(bob)
+    for name in BOTH:
+        observatory.run(f"UPDATE product SET level = 1 WHERE class_name = '{name}'")
+    with ada.use():
+        told = publish(ada, top, 3, dry_run=True)
+    assert told.n_left == 2
+    assert "2 release(s) or environment(s) of others stay as they are" in str(told)
 
 
 def test_who_raised_a_level_when_and_why_is_kept(observatory: Observatory) -> None:

@@ -67,6 +67,22 @@ def test_validity_includes_its_start_and_not_its_end(workspace):
     assert Zero.valid_for(None) is None
 
 
+def test_many_times_and_places_are_asked_together(workspace, statements):
+    early, late, there = tare(0, 2), tare(2, 4), tare(0, 4, spot="there")
+    here, other = Spot(name=HERE), Spot(name="there")
+    asked = [(NOON, here), (None, here), (NOON + 9 * HOUR, other), (NOON + 3 * HOUR, here)]
+    asked += [(NOON + 3 * HOUR, other), (NOON, Spot(name="nowhere"))]
+    assert Tare.valid_for_each(asked, "spot") == [early, None, None, late, there, None]
+    assert Tare.valid_for_each([]) == []
+    assert Tare.valid_for_each([(None, None)]) == [None]
+    statements.clear()
+    Tare.valid_for(NOON, "spot", here)
+    one = len(statements)
+    statements.clear()
+    Tare.valid_for_each(iter(asked), "spot")
+    assert len(statements) == one
+
+
 def test_the_newest_creation_wins_and_the_first_object_id_among_equals(workspace, new_workspace):
     zeros = [zero(value=v) for v in (1, 2, 3)]
     assert Zero.valid_for(NOON) is zeros[2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from factories import ExposureFactory, Merged, Summed, Thresholds
+from factories import ExposureFactory, Merged, Summed, SummedFactory, Thresholds
 
 from awlta.errors import NotMade, UndeclaredInput
 from awlta.lineage import DataProduct, recipe
@@ -109,3 +109,23 @@ def test_an_empty_block_writes_nothing(workspace, statements):
     with workspace.together():
         pass
     assert statements == []
+
+
+def summed(thresholds: Thresholds, n: int = 3) -> Summed:
+    product = SummedFactory(exposure__n=n, thresholds=thresholds)
+    product.make()
+    return product
+
+
+def test_equal_parameters_of_what_is_made_together_are_one_object(workspace):
+    known = summed(Thresholds(weight=3))
+    with workspace.together():
+        products = [summed(Thresholds(weight=3), n) for n in (4, 5)]
+    assert all(product.thresholds is known.thresholds for product in products)
+
+
+def test_parameters_taken_from_an_intention_are_the_known_ones(workspace):
+    known = summed(Thresholds(weight=3))
+    asked = SummedFactory(thresholds=known.thresholds)
+    other = summed(asked.thresholds, 4)
+    assert other.thresholds is known.thresholds

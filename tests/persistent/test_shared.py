@@ -1,10 +1,20 @@
 """Shared objects: equal content is one object."""
 
+import gc
+
 import pytest
 from factories import Thresholds
 
 from awlta.errors import AlreadyMade
-from awlta.persistent import Attribute, Link, Persistent, link, persistent
+from awlta.persistent import (
+    Attribute,
+    Link,
+    Links,
+    OptionalLink,
+    Persistent,
+    link,
+    persistent,
+)
 
 
 class Filter(Persistent, shared=True):
@@ -25,6 +35,13 @@ class Photo(Persistent):
     wheel: Link[Wheel] = link("wheel in the beam")
 
 
+class Bench(Persistent):
+    """Several wheels, one of which may be in use."""
+
+    wheels: Links[Wheel] = link("wheels on the bench")
+    used: OptionalLink[Wheel] = link("wheel in use", default=None)
+
+
 def test_equal_content_in_one_unit_is_one_object(session):
     photos = [Photo(wheel=Wheel(filter=Filter(width=3))) for _ in range(3)]
     session.commit(*photos)
@@ -43,6 +60,48 @@ def test_equal_content_in_two_units_is_one_object(session):
     assert second.is_stored
     with pytest.raises(AlreadyMade):
         second.width = 4
+
+
+def test_links_lead_to_the_one_object_that_is_known(session):
+    first = Photo(wheel=Wheel(filter=Filter(width=3)))
+    session.commit(first)
+    second = Photo(wheel=Wheel(filter=Filter(width=3)))
+    session.commit(second)
+    (third,) = session.load([(first.wheel.__dict__["_key"], "Wheel")])
+    assert first.wheel is second.wheel is third
+
+
+def test_links_of_one_unit_lead_to_one_object(session):
+    one, other = (Wheel(filter=Filter(width=3)) for _ in range(2))
+    bench = Bench(wheels=[one, other, Wheel(filter=Filter(width=4))], used=other)
+    photo = Photo(wheel=other)
+    session.commit(bench, photo)
+    assert bench.wheels[0] is bench.wheels[1] is bench.used is photo.wheel
+    assert [wheel.filter.width for wheel in bench.wheels] == [3, 3, 4]
+    with pytest.raises(AlreadyMade):
+        bench.wheels.append(one)
+
+
+def test_what_a_user_holds_beside_the_known_object_still_serves(session):
+    known = Wheel(filter=Filter(width=3))
+    session.commit(known)
+    mine = Wheel(filter=Filter(width=3))
+    session.commit(mine)
+    assert (mine.object_id, mine.filter.width) == (known.object_id, 3)
+    assert mine.filter is known.filter
+    session.commit(bench := Bench(wheels=[mine], used=mine))
+    assert bench.wheels[0] is bench.used is known
+
+
+def test_the_known_object_is_known_as_long_as_its_equal_is_held(session):
+    known = Wheel(filter=Filter(width=3))
+    session.commit(known)
+    session.commit(mine := Wheel(filter=Filter(width=3)))
+    key = mine.__dict__["_key"]
+    del known
+    gc.collect()
+    session.commit(photo := Photo(wheel=mine))
+    assert session.load([(key, "Wheel")]) == [photo.wheel]
 
 
 def test_equal_content_in_two_sessions_is_one_object(session, new_session):

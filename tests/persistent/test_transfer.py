@@ -36,7 +36,7 @@ from logins import let_in
 from parcels import altered
 from sqlalchemy import insert, select, update
 
-from awlta.errors import BadInput, NameTaken, NotFound, Refused, StorageFault
+from awlta.errors import BadInput, Conflict, NameTaken, NotFound, Refused, StorageFault
 from awlta.persistent import tables
 from awlta.persistent.database import create
 from awlta.persistent.session import Session
@@ -291,6 +291,55 @@ def test_equal_shared_objects_become_one(new_place, database_kind, tmp_path):
     new = Thresholds(weight=4.0)  # what came in is shared from now on
     second.commit(new)
     assert len(everything(second)) == 2
+
+
+def test_others_write_while_a_parcel_is_made_ready(new_place, database_kind, tmp_path):
+    first, second = new_place(database_kind), new_place(OTHER[database_kind])
+    send(first, tmp_path / "parcel", [o.object_id for o in observatory(first)])
+    second.commit(SensorFactory(name="ours"))
+    parcel = Parcel(tmp_path / "parcel")
+    arrival = Arrival(second, parcel)
+    told = arrival.prepare()
+    second.commit(SensorFactory(name="ours, too"))
+    with second.database.write() as connection:
+        assert arrival.write(connection, told).new == 5
+    parcel.close()
+    assert len(everything(second)) == 7
+    there, here = everything(first), everything(second)
+    assert sum(here[name] == there[name] for name in here.keys() & there.keys()) == 5
+
+
+@pytest.mark.parametrize("came", ["objects", "parameters"])
+def test_what_came_in_meanwhile_is_found_and_nothing_is_there_twice(
+    new_place, database_kind, tmp_path, came
+):
+    first, second = new_place(database_kind), new_place(OTHER[database_kind])
+    if came == "objects":
+        objects = observatory(first)
+    else:
+        objects = [Thresholds(weight=4.0)]
+        first.commit(*objects)
+    send(first, tmp_path / "parcel", [o.object_id for o in objects])
+    second.commit(SensorFactory(name="ours"))
+    parcel = Parcel(tmp_path / "parcel")
+    arrival = Arrival(second, parcel)
+    told = arrival.prepare()
+    if came == "objects":
+        receive(second, tmp_path / "parcel")
+    else:
+        second.commit(Thresholds(weight=4.0))
+    number = len(everything(second))
+    with (
+        pytest.raises(Conflict, match="came in while it was read"),
+        second.database.write() as connection,
+    ):
+        arrival.write(connection, told)
+    assert len(everything(second)) == number
+    again = arrival.prepare()
+    with second.database.write() as connection:
+        assert arrival.write(connection, again).new == 0
+    parcel.close()
+    assert len(everything(second)) == number
 
 
 def test_an_object_that_is_here_with_another_content_is_refused(new_place, database_kind, tmp_path):

@@ -200,6 +200,33 @@ def test_events_in_p_e_are_imaged_without_a_calibration_and_once(calibrated):
     assert not any(s.made or s.refused for s in again)
 
 
+@pytest.mark.parametrize(
+    ("cls", "kind"),
+    [(CameraCalibration, EventKind.FLATFIELD), (RunCalibration, EventKind.OBSERVATION)],
+)
+def test_asking_which_runs_are_covered_takes_one_statement(
+    workspace, tmp_path, statements, cls, kind
+):
+    def bring(name, run, kind):
+        ingest(workspace, deliver(tmp_path, name, run=run, kind=kind, n_events=30))
+        chain.bring_up_to_date(RawEvents, Selection(run=run), chain.make_here)
+
+    def ask():
+        """Return how many statements look for what covers a time, and how much is wanted."""
+        statements.clear()
+        wanted = len(chain.foresee(cls, Selection()).targets)
+        return len([s for s in statements if "timestamp_end" in s]), wanted
+
+    bring("dark.h5", 1, EventKind.PEDESTAL)
+    chain.bring_up_to_date(PedestalCalibration, Selection(), chain.make_here)
+    bring("first.h5", 2, kind)
+    few, one = ask()
+    for run in (3, 4, 5):
+        bring(f"run{run}.h5", run, kind)
+    assert few > 0
+    assert ask() == (few, one + 2 * 3)  # the events of each run, and what is made of them
+
+
 def test_calibrating_events_in_p_e_is_refused_whichever_way(calibrated):
     covering = CameraCalibration.select_all()[0]
     twice = CameraImages(raw=calibrated, calibration=covering, parameters=ExtractionParameters())

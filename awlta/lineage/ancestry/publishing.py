@@ -23,6 +23,7 @@ from ...persistent import Persistent, find_class, tables
 from ...persistent.attributes.codecs import microseconds_to_time, time_to_microseconds
 from ...persistent.classes.unit import Unit
 from ...persistent.context import OBSERVATORY, PROJECT
+from ...persistent.engine.retry import retried
 from ...persistent.session import Session
 from ..past import instant
 from ..quality.standing import Subject, append, chunks
@@ -79,6 +80,7 @@ class Publication:
         }
 
 
+@retried
 def publish(
     session: Session,
     obj: Persistent,

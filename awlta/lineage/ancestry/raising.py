@@ -145,7 +145,8 @@ def survey(session: Session, key: int, wanted: Audience) -> Survey:
     hidden = {target for _, target in hidden_inputs(session, keys)}
     with session.database.read() as connection:
         whole = _candidates(session, connection, keys, wanted)
-        records = _candidates(session, connection, _records(connection, whole) - set(keys), wanted)
+        named = _records(connection, whole) - set(keys)
+        records = _candidates(session, connection, named, wanted)
         places = memberships(connection, account, {c.project for c in (*whole, *records)})
     reasons = [hidden_words(len(hidden)) + ", not yours to read"] if hidden else []
     if all(candidate.key != key for candidate in whole):
@@ -156,9 +157,8 @@ def survey(session: Session, key: int, wanted: Audience) -> Survey:
     low = [c for c in records if c.is_rising]
     mine = [c for c in low if not c.refusals(wanted, account, places[c.project])]
     rising = [*mine, *(c for c in whole if c.is_rising)]
-    return Survey(
-        tuple((_rise(c, places), c) for c in rising), tuple(reasons), len(low) - len(mine)
-    )
+    n_left = len(low) - len(mine) + len(named) - len(records)
+    return Survey(tuple((_rise(c, places), c) for c in rising), tuple(reasons), n_left)
 
 
 def _rise(candidate: Candidate, places: Mapping[int, Membership]) -> Rise:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -37,7 +37,20 @@ class Calibration(DataProduct):
             Dotted path that must lead from the calibration to ``place``.
         place : object, optional
         """
-        return cast("C | None", current_workplace().valid_for(cls, when, same, place))
+        return cls.valid_for_each([(when, place)], same)[0]
+
+    @classmethod
+    def valid_for_each(
+        cls: type[C], wanted: Iterable[tuple[datetime | None, Any]], same: str | None = None
+    ) -> list[C | None]:
+        """Return for each time and place what :meth:`valid_for` gives, asked together.
+
+        Parameters
+        ----------
+        wanted : iterable of (datetime or None, object)
+        same : str, optional
+        """
+        return cast("list[C | None]", current_workplace().valid_for(cls, list(wanted), same))
 
 
 class CalibrationSet(Persistent):

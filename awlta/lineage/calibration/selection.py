@@ -103,17 +103,28 @@ def choose_one(session: Session, product: Any, step: AnyLink) -> Any:
 
 
 def valid_for(
-    session: Session, cls: type[Any], when: datetime | None, same: str | None, place: Any
-) -> Any:
-    """Return the calibration that a new product of category B would get for a time, or None."""
-    if when is None:
-        return None
-    context, moment = session.context, time_to_microseconds(when)
-    where = None if same is None else place_of(place)
+    session: Session,
+    cls: type[Any],
+    wanted: Sequence[tuple[datetime | None, Any]],
+    same: str | None,
+) -> list[Any]:
+    """Return the calibration that a new product of category B would get, for each time and place.
+
+    None where none covers it; one query, whatever the number of times.
+    """
+    context, members = session.context, pinned_keys()
     whose = (context.owner_key, context.project_key, context.level)
-    need = Need(moment, "B", where, *whose, pinned_keys())
-    spans = read_spans(session, cls, same, window=(moment, moment), places={where})
-    return load_spans(session, choose(spans, [need], now_of(session)))[0]
+    needs = []
+    for when, place in wanted:
+        moment = None if when is None else time_to_microseconds(when)
+        where = None if same is None else place_of(place)
+        needs.append(Need(moment, "B", where, *whose, members))
+    times = [need.when for need in needs if need.when is not None]
+    if not times:
+        return [None] * len(needs)
+    window, places = (min(times), max(times)), {need.place for need in needs}
+    spans = read_spans(session, cls, same, window=window, places=places)
+    return load_spans(session, choose(spans, needs, now_of(session)))
 
 
 # what was superseded ---------------------------------------------------------------------

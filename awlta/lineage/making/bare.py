@@ -108,7 +108,7 @@ class BareWorkplace:
         raise undeclared(f"had {step.place} chosen")
 
     def valid_for(
-        self, cls: type[Any], when: datetime | None, same: str | None, place: Any
+        self, cls: type[Any], wanted: Sequence[tuple[datetime | None, Any]], same: str | None
     ) -> NoReturn:
         """Refuse: a query has no place in a recipe."""
         raise undeclared(f"asked which {cls.__name__} is valid")

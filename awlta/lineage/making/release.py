@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from ...digest import digest_text
 from ...errors import AwltaError, Refused
-from ...persistent import Attribute, persistent
+from ...persistent import Attribute, persistent, tables
 from ...persistent.attributes.codecs import Sha256
+from ...persistent.engine.retry import retried
 from ...storage.intent import Lease, State, begin, move
 from ..files.filed import FileRecord, file_name
 from ..product import DataProduct
@@ -29,7 +32,10 @@ class SoftwareRelease(DataProduct):
 
 
 def ensure_release(workspace: Any, release: Release) -> int:
-    """Return the key of the release, which is stored and committed if it is new here."""
+    """Return the key of the release, which is stored and committed if it is new here.
+
+    One that some of those cannot read who will read what is made now does not serve.
+    """
     deadline = time.monotonic() + _WAIT_SECONDS
     while True:
         known = _known(workspace, release.digest)
@@ -60,9 +66,17 @@ def ensure_release(workspace: Any, release: Release) -> int:
 
 
 def _known(workspace: Any, digest: str) -> int | None:
-    question = SoftwareRelease.select(SoftwareRelease.digest == Sha256(digest))
-    found = question.first()
-    return None if found is None else found.__dict__["_key"]
+    same = SoftwareRelease.select(SoftwareRelease.digest == Sha256(digest))
+    p = tables.product
+    statement = (
+        select(p.c.id)
+        .where(p.c.id.in_([found.__dict__["_key"] for found in same]))
+        .where(workspace.context.serves(p))
+        .order_by(p.c.level.desc(), p.c.id)
+    )
+    with workspace.database.read() as connection:
+        key: int | None = connection.execute(statement).scalar()
+    return key
 
 
 def _store(workspace: Any, release: Release, obj: SoftwareRelease, lease: Lease) -> int:
@@ -84,6 +98,11 @@ def _store(workspace: Any, release: Release, obj: SoftwareRelease, lease: Lease)
         digests.sha256,
         "application/x-tar",
     )
+    return _commit(workspace, obj, lease, record)
+
+
+@retried
+def _commit(workspace: Any, obj: SoftwareRelease, lease: Lease, record: FileRecord) -> int:
     with workspace.unit() as unit:
         move(workspace, lease, State.ARCHIVED, connection=unit.connection)
         key: int = unit.add(obj, content_digest=content_of(obj, [record]))

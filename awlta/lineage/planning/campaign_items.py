@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, case, func, select, update
 
 from ...persistent import tables
+from ...persistent.engine.retry import retried
 from ...persistent.session import Session
 from ..quality.standing import append, subjects
 
@@ -124,6 +125,7 @@ def made(session: Session, campaign: int) -> list[int]:
         return sorted({key for (key,) in connection.execute(statement)})
 
 
+@retried
 def wait_again(session: Session, campaign: int) -> int:
     """Let what failed wait again; return how many products that are."""
     i = tables.campaign_item
@@ -136,6 +138,7 @@ def wait_again(session: Session, campaign: int) -> int:
     return int(done.rowcount)
 
 
+@retried
 def write(
     session: Session,
     campaign: int,

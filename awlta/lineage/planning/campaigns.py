@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from ...errors import BadValue, NotFound, Refused
 from ...persistent import Attribute, Persistent, persistent, tables
+from ...persistent.engine.retry import retried
 from ...persistent.session import CHUNK, Session
 from ..past import reading_as_of
 from ..workplace import current_database
@@ -150,14 +151,18 @@ class Campaign(Persistent):
             as_of=as_of,
             n_products=len(products),
         )
-        keys = list(dict.fromkeys(p.__dict__["_key"] for p in products))
+        campaign._store_items(session, list(dict.fromkeys(p.__dict__["_key"] for p in products)))
+        return campaign
+
+    @retried
+    def _store_items(self, session: Session, keys: Sequence[int]) -> None:
+        """Commit the campaign with the products that it is about."""
         with session.unit(durable=True) as unit:
-            key = unit.add(campaign)
+            key = unit.add(self)
             for position, old in enumerate(keys):
                 row = (key, position, *session.context.row, old, None, "waiting", "", unit.now)
                 unit.row(tables.campaign_item, row)
-            _note(unit, key, Stage.OPEN, reason)
-        return campaign
+            _note(unit, key, Stage.OPEN, self.reason)
 
     @classmethod
     def find(cls, name: str) -> Campaign:
@@ -264,6 +269,7 @@ class Campaign(Persistent):
         stands = items.products(session, self.__dict__["_key"], self.n_products)
         return list(session.load(stands))
 
+    @retried
     def _move(self, stage: Stage, reason: str) -> None:
         """Write that the campaign stands elsewhere, if it may."""
         session = current_database()
@@ -282,6 +288,7 @@ class Campaign(Persistent):
             )
         _note(unit, self.__dict__["_key"], stage, reason)
 
+    @retried
     def _end(self, stage: Stage, value: int, reason: str) -> int:
         """End the campaign and give everything that it made one verdict."""
         if not reason.strip():

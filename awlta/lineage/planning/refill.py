@@ -2,16 +2,19 @@
 
 Rows of databases from before it was kept have none. When a class gains an attribute, what its
 products ask for gains its default: they are found again once their digests are written anew.
+``awlta migrate`` takes those away with the change of the tables and calls :func:`refill`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, bindparam, func, select, true
 from sqlalchemy.sql.expression import Select
 
 from ...persistent import registry, tables
+from ...persistent.context import Context
+from ...persistent.engine.retry import retried
 from ...persistent.session import CHUNK, Session
 from .targets import work_key
 
@@ -46,11 +49,48 @@ def write_work(session: Session, classes: Sequence[str] = ()) -> int:
         ]
     for start in range(0, len(rows), CHUNK):
         objects = session.load(rows[start : start + CHUNK])
-        works = [(obj.__dict__["_key"], work_key(obj)) for obj in objects]
-        with session.database.write() as connection:
-            for key, work in works:
-                connection.execute(p.update().where(p.c.id == key).values(work=work))
+        _write(session, [(obj.__dict__["_key"], work_key(obj)) for obj in objects])
     return len(rows)
+
+
+@retried
+def _write(session: Session, works: Sequence[tuple[int, bytes]]) -> None:
+    p = tables.product
+    with session.database.write() as connection:
+        connection.execute(
+            p.update().where(p.c.id == bindparam("at")).values(work=bindparam("found")),
+            [{"at": key, "found": work} for key, work in works],
+        )
+
+
+def refill(url: str) -> int:
+    """Write the digests of all products that have none, whoever's; return how many.
+
+    Parameters
+    ----------
+    url : str
+        Of a database, as the owner of its tables reaches it.
+    """
+    session = _Whole(url, "", "")
+    try:
+        with session.use():
+            return write_work(session)
+    finally:
+        session.close()
+
+
+class _Everything(Context):
+    """Nobody's context: all rows are in its scope."""
+
+    def scope(self, alias: object) -> ColumnElement[bool]:
+        return true()
+
+
+class _Whole(Session):
+    """A session of nobody, that reads everything and makes no object."""
+
+    def _enter(self, user: str, project: str, level: int, node: int) -> Context:
+        return _Everything(user, project, level, node, owner_key=-1, project_key=-1)
 
 
 def _made(session: Session) -> Select[tuple[int, str]]:

@@ -24,6 +24,7 @@ from ...persistent import Condition, Query, tables
 from ...persistent.attributes.attributes import Attribute
 from ...persistent.attributes.codecs import microseconds_to_time
 from ...persistent.context import OBSERVATORY, PROJECT, Membership, memberships
+from ...persistent.engine.retry import retried
 from ...persistent.session import Session
 from ...persistent.watches import watches
 from ..keyset import downwards, listed
@@ -230,6 +231,7 @@ def _refuse_others(session: Session, keys: Sequence[int], value: int) -> list[Su
     return mine
 
 
+@retried
 def _write(session: Session, judged: Sequence[Subject], value: int, reason: str) -> Verdict:
     author = session.context.user
     highest = max((subject.level for subject in judged), default=1)

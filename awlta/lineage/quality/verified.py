@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import AwltaError, NotMade, RecipeFailed
+from ...persistent.engine.retry import retried
+from ...persistent.session import Session
 from ..files.filed import landing
 from ..recipes.watch import refuse_nested, watching
 from ..workplace import current_database
 from . import quality
 from .quality import VERIFIED, Raised
-from .standing import append, history
+from .standing import Subject, append, history
 from .verdicts import may_judge
 
 Plain = Callable[[Any], None]
@@ -131,6 +133,11 @@ def verify_again(product: Any) -> None:
     value, detail = quality.encode(found)
     if product.is_verified() and detail == quality.encode(old)[1]:
         return
+    _write(session, subject, value, detail)
+
+
+@retried
+def _write(session: Session, subject: Subject, value: int, detail: str) -> None:
     with session.unit(durable=subject.level > 1) as unit:
         append(unit, "flags", session.context.user, VERIFIED, {subject: (value, detail)})
 

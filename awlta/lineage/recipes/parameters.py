@@ -15,7 +15,7 @@ P = TypeVar("P", bound="Parameters")
 
 CATEGORIES = ("A", "B", "C")
 
-_OF_A_STORED_ONE = ("_store", "_key", "_batch", "creation_date")
+_OF_A_STORED_ONE = ("_store", "_key", "_batch", "_twin", "creation_date")
 
 
 class Text(str):
@@ -124,6 +124,8 @@ class Parameters(Persistent, shared=True):
         """Return what is read through a product that is not made: the same until it is set."""
         draft = type(self).__new__(type(self))
         draft.__dict__.update(self.__dict__, _draft=(owner, step.name, self))
+        if self.is_stored:
+            draft.__dict__.setdefault("_twin", self)
         return draft
 
     def _refuse_change(self, name: str) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy import select
 from ...errors import ConfigError, NotFound
 from ...persistent import find_class, tables
 from ...persistent.attributes.codecs import time_to_microseconds
+from ...persistent.engine.retry import retried
 from ...persistent.session import Session
 from ...persistent.tombstones import is_living
 from ..recipes.parameters import CATEGORIES
@@ -123,6 +124,7 @@ def expire(
     return [(rule, _expire(session, rule, policy.grace, when, dry_run)) for rule in policy.rules]
 
 
+@retried
 def _expire(
     session: Session, rule: Rule, grace: timedelta, when: datetime, dry_run: bool
 ) -> Deletion:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, not_, select
 
 from ...persistent import tables
 from ...persistent.attributes.codecs import time_to_microseconds
+from ...persistent.engine.retry import retried
 from ...persistent.tombstones import PURGED, TOMBSTONE, is_living
 from ..quality.standing import Subject, append, subjects
 from .retention import PUBLISHED, descendants, retaining, told, used_by_others
@@ -89,12 +90,7 @@ def purge(workspace: Any, *, dry_run: bool = False, now: datetime | None = None)
             with workspace.database.read() as connection:
                 chosen, held = _still_wanted(workspace, connection, keys)
         else:
-            with retaining(workspace) as unit:
-                chosen, held = _still_wanted(workspace, unit.connection, keys)
-                begun = _with_row(unit.connection, [s.key for s in chosen])
-                fresh = [s for s in chosen if s.key not in begun]
-                said = dict.fromkeys(fresh, (0, ""))
-                append(unit, PURGED, workspace.context.user, "begun", said)
+            chosen, held = _begin(workspace, keys)
         with workspace.database.read() as connection:
             names, _ = told(connection, keys)
             files = _files(connection, [s.key for s in chosen])
@@ -105,6 +101,17 @@ def purge(workspace: Any, *, dry_run: bool = False, now: datetime | None = None)
         n_files += len(files)
         n_bytes += sum(file.size for file in files)
     return Purge(tuple(gone), tuple(kept), n_files, n_bytes)
+
+
+@retried
+def _begin(workspace: Any, keys: Sequence[int]) -> tuple[list[Subject], dict[int, str]]:
+    """Write that the bytes of some objects go; return those, and why the others' may not."""
+    with retaining(workspace) as unit:
+        chosen, held = _still_wanted(workspace, unit.connection, keys)
+        begun = _with_row(unit.connection, [s.key for s in chosen])
+        fresh = [s for s in chosen if s.key not in begun]
+        append(unit, PURGED, workspace.context.user, "begun", dict.fromkeys(fresh, (0, "")))
+    return chosen, held
 
 
 def _due(workspace: Any, when: datetime) -> list[int]:
@@ -185,9 +192,14 @@ def _remove(workspace: Any, chosen: Sequence[Subject], files: Sequence[_Bytes]) 
     for file in files:
         workspace.client().remove(file.name, file.sha256)
     if chosen:
-        with retaining(workspace) as unit:
-            said = dict.fromkeys(chosen, (1, ""))
-            append(unit, PURGED, workspace.context.user, "the bytes are gone", said)
+        _end(workspace, chosen)
+
+
+@retried
+def _end(workspace: Any, chosen: Sequence[Subject]) -> None:
+    with retaining(workspace) as unit:
+        said = dict.fromkeys(chosen, (1, ""))
+        append(unit, PURGED, workspace.context.user, "the bytes are gone", said)
 
 
 def purges_begun(workspace: Any) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ last input that cannot be made again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from ...errors import BadValue, NotMade, Refused
 from ...persistent import find_class, tables
 from ...persistent.classes.unit import Unit
 from ...persistent.engine.access import login_of
+from ...persistent.engine.retry import retried
 from ...persistent.session import Session
 from ...persistent.tombstones import TOMBSTONE, is_living
 from ..files.filed import FileOwner
@@ -66,6 +67,10 @@ class Deletion:
             "bytes": self.bytes,
             "until": self.until.isoformat(),
         }
+
+
+_Decide = Callable[[Connection], tuple[list[Subject], Deletion]]
+"""Looks at what is to be deleted in a unit of work; returns it, and the same in words."""
 
 
 @dataclass
@@ -123,6 +128,11 @@ def delete(
     if dry_run:
         with session.database.read() as connection:
             return decide(connection)[1]
+    return _delete(session, decide, reason, until)
+
+
+@retried
+def _delete(session: Session, decide: _Decide, reason: str, until: datetime) -> Deletion:
     with retaining(session) as unit:
         chosen, deletion = decide(unit.connection)
         bury(unit, chosen, reason, until)
@@ -147,7 +157,11 @@ def undelete(
     Refused
         One of them is not one's own, or its grace is over.
     """
-    wanted = keys_of(objects)
+    return _undelete(session, keys_of(objects), reason, dependents=dependents)
+
+
+@retried
+def _undelete(session: Session, wanted: Sequence[int], reason: str, *, dependents: bool) -> int:
     with session.database.read() as connection:
         asked = {s.key: s for s in subjects(session, wanted)}
         made = descendants(connection, wanted, is_dead=True) if dependents else {}

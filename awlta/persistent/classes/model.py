@@ -15,6 +15,7 @@ from ..attributes.attributes import (
     AnyLink,
     Attribute,
     ContextName,
+    LinkList,
     not_set,
     refuse_change,
     refuse_unknown,
@@ -280,6 +281,21 @@ def remember_batch(objects: list[Any]) -> None:
     batch = [ref(obj) for obj in objects]
     for obj in objects:
         obj.__dict__["_batch"] = batch
+
+
+def link_to_known(obj: Persistent) -> None:
+    """Let the links of an object lead to what is known in memory, not to its equals."""
+    held = obj.__dict__
+    for name, step in type(obj).__links__.items():
+        value = held.get(name)
+        if value is None:
+            continue
+        if not step.many:
+            if "_twin" in value.__dict__:
+                held[name] = value.__dict__["_twin"]
+        elif any("_twin" in target.__dict__ for target in value):
+            known = [target.__dict__.get("_twin", target) for target in value]
+            held[name] = LinkList(obj, step, known)
 
 
 def _register(cls: type[Persistent]) -> None:

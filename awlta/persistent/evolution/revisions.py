@@ -2,7 +2,9 @@
 
 The system and every recipe package have revisions of their own, which Alembic runs in order and
 counts in a table each. Whatever the classes say beyond these is done after them. All of it is
-one transaction: a kill at any instant leaves the old database or the new one.
+one transaction: a kill at any instant leaves the old database or the new one. Digests of what
+products ask for, which a changed class makes void, are taken away in it, for
+:func:`awlta.lineage.planning.refill.refill` to write them anew.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from ..keys import first_key
 from ..migrations.run import Tell, complete, upgrade
 from .differences import Cure, Difference
 from .evolution import compare
+from .outdated import Columns, columns_of, forget_work
 from .versions import is_new_here, newest, stamp, version_of, version_table
 
 _CHANGES = ("CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE")
@@ -92,11 +95,13 @@ def migrate(
                 done.stages.append(Stage(what, tuple(statements)))
                 statements.clear()
 
+            before = columns_of(connection)
             complete(connection, KEYS, first_key(node), tell)
             statements.clear()  # of the counter, which is there
             for package, folder in packages.items():
                 _package(connection, package, folder, tell)
             done.kept = _classes(database, connection, new, tell)
+            _forget(connection, before, tell)
             secure_all(connection)
             if statements:
                 tell("row security, as the context of each row says")
@@ -159,6 +164,14 @@ def _classes(
                     ) from error
             tell(_done(difference))
     return [d for d in found if d.cure is Cure.NOBODY]
+
+
+def _forget(connection: Connection, before: Columns, tell: Tell) -> None:
+    """Take away the digests that no longer hold; whoever migrates writes them anew."""
+    number = forget_work(connection, before)
+    if number:
+        counted = ", ".join(f"{n} {name}" for name, n in number.items())
+        tell(f"What products ask for is written anew, by which equal ones are found: {counted}.")
 
 
 def _done(difference: Difference) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, Table, func, select, update
@@ -43,6 +43,7 @@ class KeyMap:
         self.parcel = parcel
         self.as_mine = as_mine
         self.is_moved = False
+        self._supply: Iterator[int] | None = None
         self.own = parcel.connection
         self.own.execute("DROP TABLE IF EXISTS map")
         self.own.execute("DROP TABLE IF EXISTS twin")
@@ -80,8 +81,28 @@ class KeyMap:
             yield rows
             last = rows[-1][0]
 
-    def allot(self, connection: Connection) -> None:
-        """Give every row that is new its key, and those left behind a key without a row."""
+    def n_wanted(self) -> int:
+        """Return how many keys are needed at most."""
+        new = "NOT IN (SELECT old FROM map)"
+        asked = [(t.name, f"id {new}") for t in (tables.product, tables.activity)]
+        asked += [(t.name, f"product {new}") for t in (tables.file, tables.standing)]
+        asked = [(name, where) for name, where in asked if self.parcel.has(name)]
+        counted = [
+            self.own.execute(f"SELECT count(*) FROM {name} WHERE {where}").fetchone()[0]
+            for name, where in (*asked, ("_hidden", f"id {new}"))
+        ]
+        return sum(counted)
+
+    def allot(self, connection: Connection, keys: Iterable[int] | None = None) -> None:
+        """Give every row that is new its key, and those left behind a key without a row.
+
+        Parameters
+        ----------
+        connection : Connection
+        keys : iterable of int, optional
+            Keys that were taken; by default they are taken within the unit of work.
+        """
+        self._supply = None if keys is None else iter(keys)
         of_new = "AND product IN (SELECT old FROM map WHERE is_new)"
         wanted = [(tables.product, ""), (tables.activity, "")]
         wanted += [(tables.file, of_new), (tables.standing, of_new)]
@@ -116,7 +137,9 @@ class KeyMap:
     def _give(
         self, connection: Connection, old: Sequence[int], kept: set[int], *, is_new: bool
     ) -> None:
-        fresh = iter(self.session.database.keys(connection, len(old) - len(kept)))
+        fresh = self._supply
+        if fresh is None:
+            fresh = iter(self.session.database.keys(connection, len(old) - len(kept)))
         self.add([(key, key if key in kept else next(fresh), is_new) for key in old])
 
     def go_on_counting(self, connection: Connection) -> None:
@@ -137,8 +160,8 @@ class KeyMap:
             connection.execute(update(c).where(behind).values(next=largest + 1))
 
 
-def insert_rows(connection: Connection, keys: KeyMap, table: Table) -> None:
-    """Write the rows of a table that are new, with their new keys."""
+def make_ready(keys: KeyMap, table: Table) -> None:
+    """Make the rows of a table that are new, with their new keys, in a table beside the parcel."""
     context = keys.session.context
     given = context.columns() if keys.as_mine else {}
     there = keys.parcel.columns(table.name)
@@ -161,11 +184,19 @@ def insert_rows(connection: Connection, keys: KeyMap, table: Table) -> None:
             columns.append(f"CASE t.kind WHEN 'pin' THEN {pinned} ELSE {old} END")
         else:
             columns.append(old)
+    named = [f"{c} AS c{n}" for n, c in enumerate(columns)]
     statement = (
-        f"SELECT {', '.join(columns)} FROM {quoted(table.name)} t "
+        f"SELECT {', '.join(named)} FROM {quoted(table.name)} t "
         f"JOIN map own ON own.old = t.{quoted(own)} AND own.is_new"
     )
-    for rows in keys.parcel.batches(statement):
+    ready = quoted(f"ready_{table.name}")
+    keys.own.execute(f"DROP TABLE IF EXISTS temp.{ready}")
+    keys.own.execute(f"CREATE TEMP TABLE {ready} AS {statement}")
+
+
+def insert_rows(connection: Connection, keys: KeyMap, table: Table) -> None:
+    """Write the rows of a table that were made ready."""
+    for rows in keys.parcel.batches(f"SELECT * FROM temp.{quoted(f'ready_{table.name}')}"):
         keys.session.database.insert(connection, table, _typed(keys, table, rows))
 
 

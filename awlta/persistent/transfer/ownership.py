@@ -91,5 +91,5 @@ class Ownership:
         """Return owner, project and highest level of what is new."""
         return self.parcel.connection.execute(
             "SELECT owner, project, max(level) FROM product "
-            "WHERE id NOT IN (SELECT old FROM map) GROUP BY owner, project"
+            "WHERE id NOT IN (SELECT old FROM map WHERE NOT is_new) GROUP BY owner, project"
         ).fetchall()

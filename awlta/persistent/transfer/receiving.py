@@ -1,5 +1,8 @@
 """Rows in: a checked parcel becomes rows of this database, in one transaction, or nothing does.
 
+The rows are made before that transaction begins, beside the parcel, so that others wait for no
+more than the writing.
+
 Keys are translated set by set through a temporary table ``map`` beside the parcel: an object
 that is here already, by its object_id, keeps the key that it has here; rows of a node that
 never joined a federation get new keys; rows of other nodes keep theirs. Equal shared objects
@@ -8,7 +11,7 @@ become one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -16,11 +19,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, select
 
 from ...digest import digest_text
-from ...errors import Refused
+from ...errors import Conflict, Refused
 from .. import tables
 from ..classes.model import registry
-from ..session import Session
-from .arriving import KeyMap, insert_rows, insert_said_later
+from ..session import CHUNK, Session
+from .arriving import KeyMap, insert_rows, insert_said_later, make_ready
 from .checking import tables_of
 from .container import Parcel
 from .ownership import Ownership
@@ -79,6 +82,36 @@ class Arrival:
         self.people: dict[int, int] = {}
         self.is_moved = False
         self._shared: list[tuple[bytes, int]] = []
+        self._is_ready = False
+
+    def prepare(self) -> Received:
+        """Find what is here, and make all rows that are to be written, beside the parcel.
+
+        Nobody has to wait meanwhile. What moves into an empty database is made ready by
+        :meth:`write`, since its people get their keys there.
+
+        Raises
+        ------
+        Refused
+            As :meth:`recognise` does.
+        """
+        database = self.session.database
+        with database.read() as connection:
+            received = self.recognise(connection)
+        if not self.is_moved:
+            wanted = self.map.n_wanted()
+            with database.write(durable=False) as connection:
+                keys = database.keys(connection, wanted)
+            with database.read() as connection:
+                self._make_ready(connection, keys)
+        return received
+
+    def _make_ready(self, connection: Connection, keys: Sequence[int] | None = None) -> None:
+        self.map.add_people(self.people)
+        self.map.allot(connection, keys)
+        for table in self._tables():
+            make_ready(self.map, table)
+        self._is_ready = True
 
     def recognise(self, connection: Connection) -> Received:
         """Find what is here already; nothing is written but to tables beside the parcel.
@@ -88,6 +121,7 @@ class Arrival:
         Refused
             An object is here with another content, or may not be written.
         """
+        self._is_ready = False
         self.map = KeyMap(self.session, self.parcel, as_mine=self.as_mine)
         p = tables.product
         is_empty = connection.execute(select(p.c.id).limit(1)).first() is None
@@ -106,13 +140,23 @@ class Arrival:
         return Received(objects, new, known, merged, self.parcel.count("_hidden"))
 
     def write(self, connection: Connection, received: Received) -> Received:
-        """Write what is new within a unit of work; return the numbers."""
-        if self.is_moved:
-            self.people.update(self.ownership.invite(connection, self.people))
-            self._merge_shared(connection)
-        self.map.add_people(self.people)
-        self.map.allot(connection)
-        for table in self._order(connection):
+        """Write what is new within a unit of work; return the numbers.
+
+        Raises
+        ------
+        Conflict
+            What was new when it was prepared has come in meanwhile.
+        """
+        if self._is_ready:
+            self._refuse_what_came(connection)
+        else:
+            if self.is_moved:
+                self.people.update(self.ownership.invite(connection, self.people))
+                self._merge_shared(connection)
+            self._make_ready(connection)
+        for name in self.parcel.facts["classes"]:
+            self.session.database.ensure(registry[name], connection)
+        for table in self._tables():
             insert_rows(connection, self.map, table)
         said = 0 if self.as_mine else insert_said_later(connection, self.map)
         home = self.session.context.home
@@ -121,10 +165,23 @@ class Arrival:
         self.map.go_on_counting(connection)
         return replace(received, standing=said)
 
-    def _order(self, connection: Connection) -> Iterator[Table]:
-        """Return the tables that are written; those of classes are made where they are not."""
-        for name in self.parcel.facts["classes"]:
-            self.session.database.ensure(registry[name], connection)
+    def _refuse_what_came(self, connection: Connection) -> None:
+        """Raise Conflict where somebody has written what is new since it was prepared."""
+        if not self.as_mine:
+            self.ownership.check(connection, self.people)
+        n_here = sum(_count(connection, tables.shared, "digest", [d for d, _ in self._shared]))
+        for table in (tables.product, tables.activity):
+            new = f"SELECT object_id FROM {table.name} JOIN map ON old = id AND is_new"
+            for rows in self.parcel.batches(new):
+                n_here += sum(_count(connection, table, "object_id", [raw for (raw,) in rows]))
+        if n_here:
+            raise Conflict(
+                f"{n_here} rows of {self.parcel.path} came in while it was read",
+                do="Nothing of it was written: do the whole of it again",
+            )
+
+    def _tables(self) -> Iterator[Table]:
+        """Yield the tables that are written, in that order."""
         left_out = {tables.account, tables.project}
         if not self.is_moved:
             left_out.update(WHOLE_ONLY)
@@ -200,6 +257,21 @@ class Arrival:
             keys = self.people[owner], self.people[project]
             context = replace(context, owner_key=keys[0], project_key=keys[1])
         return [bytes.fromhex(digest_text(digest.hex(), a)) for a in context.audiences(level)]
+
+
+def _count(
+    connection: Connection, table: Table, column: str, values: Sequence[bytes]
+) -> Iterator[int]:
+    """Yield how many of some values there are, as driver SQL: to compile it takes longer."""
+    for start in range(0, len(values), CHUNK):
+        part = values[start : start + CHUNK]
+        head = f"SELECT count(*) FROM {table.name} WHERE {column}"
+        if connection.dialect.name == "postgresql":
+            found = connection.exec_driver_sql(f"{head} = ANY(%s)", (list(part),))
+        else:
+            marks = ", ".join("?" * len(part))
+            found = connection.exec_driver_sql(f"{head} IN ({marks})", tuple(part))
+        yield int(found.scalar_one())
 
 
 def _plain(value: Any) -> Any:
