@@ -1,4 +1,4 @@
-"""Tares: calibrations of sites, and products that want the tare of their spot and time."""
+"""Tares of spots, darks of exposures, and products that want the one of their place and time."""
 
 from __future__ import annotations
 
