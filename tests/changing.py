@@ -8,7 +8,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from awlta.persistent import registry, tables
+import sqlalchemy as sa
+
+from awlta.persistent import registry, schema, tables
+from awlta.persistent.database import open_engine
+from awlta.persistent.evolution.evolution import compare
 from awlta.persistent.session import Session
 
 HEAD = '''"""Recipes of a small observatory."""
@@ -163,3 +167,27 @@ class ChangingPackage:
             session.commit(recipes.Limits(), recipes.Limits(least=3.0))
         session.close()
         return recipes
+
+
+def contents(url):
+    """Return every table with its columns, indexes and rows."""
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        found = {
+            name: (
+                [c["name"] for c in inspector.get_columns(name)],
+                sorted(schema.indexes(connection).get(name, {})),
+                sorted(map(repr, connection.execute(sa.text(f'SELECT * FROM "{name}"')))),
+            )
+            for name in inspector.get_table_names()
+        }
+    engine.dispose()
+    return found
+
+
+def differences(database, package):
+    """Return the differences of the package's classes by place."""
+    with database.read() as connection:
+        found = compare(connection)
+    return {d.place: d for d in found if d.package.startswith(package.name) or not d.package}

@@ -7,7 +7,7 @@ thresholds, where a pedestal covers them.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -29,6 +29,7 @@ from awlta.persistent import (
 from awlta.persistent.attributes.codecs import TimeZone
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 class Light(Enum):
@@ -236,3 +237,20 @@ class SummedFactory(factory.Factory):
     exposure = factory.SubFactory(ExposureFactory, make=True)
     zero = None
     thresholds = factory.LazyFunction(Thresholds)
+
+
+def key(obj: Any) -> int | None:
+    """Return the key of an object in its database."""
+    return None if obj is None else obj.__dict__["_key"]
+
+
+def made(product: Any) -> Any:
+    """Make a product and return it."""
+    product.make()
+    return product
+
+
+def zero(start: float = -1, end: float = 1, value: float = 1.0, category: str = "B") -> Zero:
+    """Make a pedestal that is valid for some hours around noon."""
+    since, until = NOON + start * HOUR, NOON + end * HOUR
+    return made(Zero(value=value, since=since, until=until, category=category))

@@ -1,21 +1,15 @@
-"""Tares: calibrations of sites, and products that want the tare of their spot and time."""
+"""Tares of spots, darks of exposures, and products that want the one of their place and time."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from factories import NOON
+from factories import HOUR, NOON, Exposure, key, made
+from sqlalchemy import select
 
 from awlta.lineage import Calibration, DataProduct, QCFlag, recipe
-from awlta.persistent import Attribute, Link, OptionalLink, Persistent, link, persistent
-
-HOUR = timedelta(hours=1)
-
-
-def made(product):
-    """Make a product and return it."""
-    product.make()
-    return product
+from awlta.lineage.calibration.selection import superseded
+from awlta.persistent import Attribute, Link, OptionalLink, Persistent, link, persistent, tables
 
 
 class Spot(Persistent, shared=True):
@@ -82,6 +76,24 @@ class Careful(DataProduct):
         """Nothing to do."""
 
 
+class Dark(Calibration):
+    """A calibration of one exposure of its own."""
+
+    of: Link[Exposure] = link("exposure it was taken from")
+
+    @recipe
+    def make(self):
+        """Take the time of the exposure."""
+        self.timestamp_start, self.timestamp_end = self.of.start - HOUR, self.of.start + HOUR
+
+
+class Matched(DataProduct):
+    """A product that wants the dark of the exposure that it is made of."""
+
+    of: Link[Exposure] = link("exposure")
+    dark: Link[Dark] = link("dark", valid_at="of.start", same="of")
+
+
 HERE = "here"
 
 
@@ -96,3 +108,12 @@ def tared(hour=0, category="B", spot=HERE, cls=Tared, **given):
     """Make a product that wants a tare some hours after noon."""
     place = Spot(name=spot)
     return made(cls(spot=place, at=NOON + hour * HOUR, category=category, **given))
+
+
+def told(session, *products):
+    """Return (product, role, old, new) of what was superseded, as objects."""
+    keys = [key(p) for p in products]
+    found = {tuple(s) for s in superseded(session, keys)}
+    everywhere = superseded(session, select(tables.product.c.id).cte("everything"))
+    assert found == {tuple(s) for s in everywhere if s.product in keys}
+    return found

@@ -9,10 +9,8 @@ when it is there, ``{}`` or ``{"error": ...}``. Nothing is stored, nothing is co
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import pkgutil
 import queue
 import shutil
 import sys
@@ -35,6 +33,7 @@ from .making.activity import Activity, environment_values
 from .making.bare import BareWorkplace, undeclared
 from .making.work import content_of
 from .product import DataProduct
+from .recipes.packages import import_package
 from .reproduction.order import RESULT_FORMAT, Order
 
 
@@ -85,10 +84,7 @@ def import_packages(names: Sequence[str]) -> None:
     """Import the recipe packages of the release, and none that happen to be installed here."""
     for name in names:
         try:
-            package = importlib.import_module(name)
-            for module in pkgutil.iter_modules(package.__path__, f"{name}."):
-                if not module.ispkg:
-                    importlib.import_module(module.name)
+            import_package(name)
         except ImportError as error:
             raise ConfigError(
                 f"The recipe package {name!r} of the release cannot be imported: {error}",

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
-from factories import NOON, Exposure, ExposureFactory, Merged, Summed, Thresholds, Zero
+from factories import (
+    HOUR,
+    NOON,
+    Exposure,
+    ExposureFactory,
+    Merged,
+    Summed,
+    Thresholds,
+    Zero,
+    made,
+    zero,
+)
 
 import awlta
 from awlta.errors import BadValue
 from awlta.lineage.past import instant
 
-HOUR = timedelta(hours=1)
-
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_kind(request):
     return request.param
-
-
-def made(product):
-    product.make()
-    return product
-
-
-def zero(value):
-    return made(Zero(value=value, since=NOON - HOUR, until=NOON + HOUR))
 
 
 def now() -> datetime:
@@ -73,10 +73,10 @@ def test_queries_and_verdicts_are_those_of_the_date(workspace):
 
 
 def test_calibrations_are_chosen_and_judged_as_then(workspace):
-    exposure, old = ExposureFactory(make=True), zero(1)
+    exposure, old = ExposureFactory(make=True), zero(value=1)
     summed = made(Summed(exposure=exposure, thresholds=Thresholds()))
     before = now()
-    new = zero(2)
+    new = zero(value=2)
     assert Summed(exposure=exposure, thresholds=Thresholds()).zero is new
     assert not summed.uptodate()
     with awlta.as_of(before):
@@ -90,9 +90,9 @@ def test_calibrations_are_chosen_and_judged_as_then(workspace):
 
 
 def test_what_is_made_of_the_past_is_made_now_and_is_found_by_a_run(workspace):
-    exposure, old = ExposureFactory(make=True), zero(1)
+    exposure, old = ExposureFactory(make=True), zero(value=1)
     before = now()
-    zero(2)
+    zero(value=2)
     with awlta.as_of(before):
         intention = Summed.get_target(exposure=exposure, thresholds=Thresholds())
         (product,) = intention.plan().run().made

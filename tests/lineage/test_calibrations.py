@@ -7,8 +7,8 @@ from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
-from factories import NOON, Exposure, SummedFactory, Zero
-from tares import HERE, HOUR, Patient, Tare, Tared, tare, tared
+from factories import HOUR, NOON, Exposure, SummedFactory, Zero
+from tares import HERE, Patient, Tare, Tared, tare, tared
 
 from awlta.errors import BadValue, NotFound
 from awlta.lineage import (

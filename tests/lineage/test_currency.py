@@ -1,18 +1,17 @@
 """Up to date or not, and what is found instead of made."""
 
 import gc
-from datetime import timedelta
 
 import pytest
 from factories import (
-    NOON,
     Exposure,
     ExposureFactory,
     Merged,
     Summed,
     SummedFactory,
     Thresholds,
-    Zero,
+    made,
+    zero,
 )
 
 from awlta.errors import BadValue, NotMade
@@ -20,19 +19,6 @@ from awlta.lineage import DataProduct, recipe
 from awlta.lineage.currency.currency import stale
 from awlta.lineage.planning.refill import without_work, write_work
 from awlta.persistent import OptionalLink, link, tables
-
-HOUR = timedelta(hours=1)
-
-
-def made(product):
-    product.make()
-    return product
-
-
-def zero(start=-1, end=1, value=1.0, category="B"):
-    """Make a pedestal that is valid for some hours around noon."""
-    since, until = NOON + start * HOUR, NOON + end * HOUR
-    return made(Zero(value=value, since=since, until=until, category=category))
 
 
 def told(product):

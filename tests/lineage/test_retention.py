@@ -1,70 +1,31 @@
-"""Deleted products keep their row and lineage, can be brought back, and give their bytes back."""
+"""Deleted products keep their row and lineage, and can be brought back."""
 
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from factories import Exposure, ExposureFactory, Merged, Summed, SummedFactory, Thresholds, Zero
+from deletions import DAY, LATER, chain, give, made, policy_of, said
+from factories import Exposure, Merged, Summed, SummedFactory, Thresholds, Zero
 from logins import let_in
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from awlta.archive.doctor import examine
 from awlta.config import Profile
-from awlta.errors import BadValue, ConfigError, NotFound, NotMade, Refused
+from awlta.errors import BadValue, NotFound, NotMade, Refused
 from awlta.lineage import Workspace
-from awlta.lineage.retention.policies import expire, read_policy
 from awlta.lineage.retention.purging import purge
 from awlta.lineage.retention.retention import delete, undelete
 from awlta.persistent import tables
-
-DAY = timedelta(days=1)
-LATER = datetime.now(UTC) + 31 * DAY
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     """What is deleted is so on both databases."""
     return str(request.param)
-
-
-def made(**values: Any) -> Exposure:
-    product: Exposure = ExposureFactory(**values)
-    product.make()
-    return product
-
-
-def chain() -> tuple[Exposure, Summed, Merged]:
-    """Make an exposure, its sum, and what is merged from that."""
-    exposure = made(n=4)
-    summed = SummedFactory(exposure=exposure)
-    summed.make()
-    merged = Merged(inputs=[summed])
-    merged.make()
-    return exposure, summed, merged
-
-
-def said(workspace: Workspace, kind: str) -> list[tuple[int, str, str]]:
-    s = tables.standing
-    statement = select(s.c.value, s.c.reason, s.c.author).where(s.c.kind == kind).order_by(s.c.id)
-    with workspace.database.read() as connection:
-        return [tuple(row) for row in connection.execute(statement)]
-
-
-def give(workspace: Workspace, product: Any, **columns: int) -> None:
-    """Change whose a product is, as a publication or another user would have."""
-    p = tables.product
-    key = product.__dict__["_key"]
-    with workspace.database.write() as connection:
-        connection.execute(update(p).where(p.c.id == key).values(**columns))
 
 
 def test_what_is_deleted_is_no_longer_found_but_still_there(workspace):
@@ -228,185 +189,6 @@ def test_lineage_shows_the_deleted_and_what_it_took(workspace):
     assert "remake().make() makes it again; it took 0." in merged.lineage().tree()
     told = merged.lineage().to_json()["objects"]
     assert [o["class"] for o in told if "deleted" in o] == ["Exposure"]
-
-
-# purge -----------------------------------------------------------------------------------
-
-
-def test_bytes_go_when_the_grace_is_over_and_not_before(workspace):
-    exposure, kept = made(n=5), made(n=6)
-    exposure.delete("not wanted", grace=2 * DAY)
-    client, name = workspace.client(), exposure.file().name
-    assert purge(workspace).objects == ()
-    assert purge(workspace, now=LATER, dry_run=True).files == 1
-    assert client.head(name) is not None
-    done = purge(workspace, now=LATER)
-    assert (done.objects, done.files) == ((("Exposure", exposure.object_id),), 1)
-    assert done.bytes == exposure.file().size
-    assert (client.head(name), client.head(kept.file().name) is None) == (None, False)
-    assert [value for value, _, _ in said(workspace, "purged")] == [0, 1]
-    assert purge(workspace, now=LATER).objects == ()
-    with pytest.raises(Refused, match=r"remake\(\).make\(\) makes it again"):
-        exposure.undelete()
-    with pytest.raises(NotFound, match=r"remake\(\).make\(\) makes it again"):
-        exposure.retrieve()
-
-
-def test_a_purged_product_is_made_again_with_equal_content(workspace):
-    exposure, *_ = chain()
-    exposure.delete("not wanted", dependents=True, grace=timedelta(0))
-    purge(workspace, now=LATER)
-    again = exposure.remake()
-    again.make()
-    assert again.object_id != exposure.object_id
-    assert again.content_digest == exposure.content_digest
-    assert Exposure.get_target(n=4) is again
-
-
-def test_what_others_made_from_it_meanwhile_keeps_the_bytes(new_workspace):
-    ada, eve = new_workspace("ada", level=2), new_workspace("eve", level=2)
-    with ada.use():
-        exposure = made()
-        exposure.delete("not wanted", grace=timedelta(0))
-    with eve.use():
-        theirs = eve.get(exposure.object_id)
-        Merged(inputs=[theirs]).make()
-    with ada.use():
-        done = purge(ada, now=LATER)
-        assert done.objects == ()
-        why = "1 objects of others were made from it"
-        assert done.kept == (("Exposure", exposure.object_id, why),)
-        assert ada.client().head(exposure.file().name) is not None
-
-
-def test_a_name_that_another_product_has_too_is_not_removed(workspace):
-    exposure, other = made(n=5), made(n=6)
-    f = tables.file
-    with workspace.database.write() as connection:  # as a row that came from another node
-        same = {"home": 9, "name": exposure.file().name}
-        key = other.__dict__["_key"]
-        connection.execute(update(f).where(f.c.product == key).values(**same))
-    exposure.delete("not wanted", grace=timedelta(0))
-    assert purge(workspace, now=LATER).files == 0
-    assert workspace.client().head(exposure.file().name) is not None
-
-
-def test_the_doctor_expects_no_bytes_of_the_purged(workspace):
-    def findings() -> set[tuple[str, str]]:
-        mine = [f for f in examine(workspace) if exposure.object_id in f.what]
-        return {(f.kind, f.remedy) for f in mine}
-
-    exposure = made()
-    exposure.delete("not wanted", grace=timedelta(0))
-    assert findings() == set()
-    purge(workspace, now=LATER)
-    assert findings() == set()
-
-
-PURGE_AND_DIE = """
-import os, signal, sys
-from datetime import UTC, datetime, timedelta
-sys.path.insert(0, sys.argv[1])
-import factories
-from pathlib import Path
-from awlta import config
-from awlta.lineage import Workspace
-from awlta.lineage.retention.purging import purge
-from awlta.storage.client import DataClient
-workspace = Workspace(config.load(Path(sys.argv[2])))
-remove = DataClient.remove
-def dying(self, *arguments):
-    if sys.argv[3] == "after":
-        remove(self, *arguments)
-    os.kill(os.getpid(), signal.SIGKILL)
-DataClient.remove = dying
-purge(workspace, now=datetime.now(UTC) + timedelta(days=31))
-"""
-
-
-@pytest.mark.parametrize("instant", ["before", "after"])
-def test_a_purge_that_is_killed_is_ended_by_the_next(workspace, instant):
-    exposure = made()
-    exposure.delete("not wanted")
-    workspace.profile.save()
-    words = [str(Path(__file__).parents[1]), str(workspace.profile.home), instant]
-    died = subprocess.run([sys.executable, "-c", PURGE_AND_DIE, *words])
-    assert died.returncode == -signal.SIGKILL
-    with pytest.raises(Refused):  # it has begun: nothing can be undone
-        exposure.undelete()
-    assert [f.remedy for f in examine(workspace) if exposure.object_id in f.what] == [
-        "Run 'awlta purge' again"
-    ]
-    purge(workspace, now=LATER)
-    assert workspace.client().head(exposure.file().name) is None
-    assert [value for value, _, _ in said(workspace, "purged")] == [0, 1]
-    assert [f for f in examine(workspace) if exposure.object_id in f.what] == []
-
-
-# retention -------------------------------------------------------------------------------
-
-
-def policy_of(workspace: Workspace, rule: str, span: str, **how: Any) -> list[Any]:
-    path = workspace.profile.home / "policy.toml"
-    path.write_text(f'[retention]\n{rule} = "{span}"\n')
-    return expire(workspace, read_policy(path), **how)
-
-
-def test_a_policy_expires_by_class_category_and_age(workspace):
-    quick, final = made(n=5, category="A"), made(n=5, category="C")
-    soon = datetime.now(UTC) + 29 * DAY
-    assert policy_of(workspace, "Exposure.A", "30 d", now=soon)[0][1].objects == ()
-    ((_, planned),) = policy_of(workspace, "Exposure.A", "30 d", now=LATER, dry_run=True)
-    assert planned.objects == (("Exposure", quick.object_id),)
-    assert not quick.is_deleted
-    policy_of(workspace, "Exposure.A", "30 d", now=LATER)
-    assert (quick.is_deleted, final.is_deleted) == (True, False)
-    assert quick.tombstone.reason == "retention Exposure.A 30 d"
-
-
-def test_what_was_made_from_the_expired_lives_on(workspace):
-    exposure, summed, _ = chain()
-    policy_of(workspace, "Exposure", "1 h", now=LATER)
-    assert exposure.is_deleted
-    assert not summed.is_deleted
-    assert summed.exposure is exposure
-
-
-def test_what_cannot_be_made_again_never_expires(workspace):
-    raw = made(n=5)
-    with workspace.database.write() as connection:
-        connection.execute(update(tables.activity).values(kind="ingest"))
-    assert policy_of(workspace, "Exposure", "1 h", now=LATER)[0][1].objects == ()
-    assert not raw.is_deleted
-
-
-def test_neither_the_published_nor_what_others_use_expires(new_workspace):
-    ada, eve = new_workspace("ada", level=2), new_workspace("eve", level=2)
-    with ada.use():
-        published, used = made(n=5), made(n=6)
-        give(ada, published, level=3)
-    with eve.use():
-        Merged(inputs=[eve.get(used.object_id)]).make()
-    with ada.use():
-        assert policy_of(ada, "Exposure", "1 h", now=LATER)[0][1].objects == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("Exposure = '30 d'", "no retention policy"),
-        ("[retention]\nExposur = '30 d'", "such as Exposure"),
-        ("[retention]\nThresholds = '30 d'", "a class of data products"),
-        ("[retention]\nExposure.D = '30 d'", "Exposure.A, .B or .C"),
-        ("[retention]\nExposure = '30 days'", "such as '12 h'"),
-        ("[retention]\nExposure = 30", "such as '12 h'"),
-        ("[retention", "no retention policy"),
-    ],
-)
-def test_a_policy_that_cannot_be_meant_is_told(tmp_path, text, told):
-    (tmp_path / "policy.toml").write_text(text)
-    with pytest.raises(ConfigError, match=told):
-        read_policy(tmp_path / "policy.toml")
 
 
 # row security ----------------------------------------------------------------------------

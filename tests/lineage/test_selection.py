@@ -4,44 +4,37 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from factories import NOON, Exposure, ExposureFactory, Summed, Thresholds, Zero
+from factories import (
+    HOUR,
+    NOON,
+    Exposure,
+    ExposureFactory,
+    Summed,
+    Thresholds,
+    Zero,
+    key,
+    made,
+    zero,
+)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, select
-from tares import HERE, HOUR, Careful, Patient, Spot, Tare, Tared, made, tare, tared
+from sqlalchemy import event
+from tares import HERE, Dark, Matched, Spot, Tare, Tared, tare, tared, told
 
-from awlta.errors import BadValue, NotFound, NotMade
-from awlta.lineage import Calibration, CalibrationSet, DataProduct, pinned, recipe, segments
+from awlta.errors import NotFound
+from awlta.lineage import DataProduct, segments
 from awlta.lineage.calibration import selection
 from awlta.lineage.calibration.selection import choose_many, superseded
-from awlta.persistent import Link, OptionalLink, link, tables
+from awlta.persistent import Link, OptionalLink, link
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_kind(request):
     """Run on both databases."""
     return request.param
-
-
-def zero(start=-1, end=1, value=1.0, category="B"):
-    """Make a pedestal that is valid for some hours around noon."""
-    since, until = NOON + start * HOUR, NOON + end * HOUR
-    return made(Zero(value=value, since=since, until=until, category=category))
-
-
-class Dark(Calibration):
-    """A calibration of one exposure of its own."""
-
-    of: Link[Exposure] = link("exposure it was taken from")
-
-    @recipe
-    def make(self):
-        """Take the time of the exposure."""
-        self.timestamp_start, self.timestamp_end = self.of.start - HOUR, self.of.start + HOUR
 
 
 class Darkened(DataProduct):
@@ -51,13 +44,6 @@ class Darkened(DataProduct):
     twin: OptionalLink[Exposure] = link("the same exposure", default=None)
     dark: Link[Dark] = link("dark", valid_at="exposure.start")
     own: OptionalLink[Dark] = link("own dark", valid_at="twin.start", default=None)
-
-
-class Matched(DataProduct):
-    """A product that wants the dark of the exposure that it is made of."""
-
-    of: Link[Exposure] = link("exposure")
-    dark: Link[Dark] = link("dark", valid_at="of.start", same="of")
 
 
 def test_validity_includes_its_start_and_not_its_end(workspace):
@@ -124,20 +110,9 @@ def test_a_rule_may_ask_for_the_same_object(workspace):
 # sets of products ------------------------------------------------------------------------
 
 
-def key(obj):
-    return None if obj is None else obj.__dict__["_key"]
-
-
-def told(session, *products):
-    """Return (product, role, old, new) of what was superseded, as objects."""
-    keys = [key(p) for p in products]
-    found = {tuple(s) for s in superseded(session, keys)}
-    everywhere = superseded(session, select(tables.product.c.id).cte("everything"))
-    assert found == {tuple(s) for s in everywhere if s.product in keys}
-    return found
-
-
 moments = st.integers(0, 8)
+
+
 tares = st.lists(
     st.tuples(
         moments,
@@ -150,6 +125,8 @@ tares = st.lists(
     ),
     max_size=8,
 )
+
+
 wants = st.lists(
     st.tuples(moments, st.sampled_from("ABC"), st.sampled_from(["x", "y"])), max_size=6
 )
@@ -283,197 +260,3 @@ def test_a_class_that_links_no_calibration_is_not_asked(workspace):
     exposure = ExposureFactory(make=True)
     assert superseded(workspace, [key(exposure)]) == []
     assert superseded(workspace, []) == []
-
-
-# scope -----------------------------------------------------------------------------------
-
-
-def at_level(workspace, number):
-    workspace.context = replace(workspace.context, level=number)
-
-
-def test_what_a_project_reads_is_not_chosen_from_what_is_private(workspace):
-    at_level(workspace, 2)
-    shared = tare(-1, 1)
-    at_level(workspace, 1)
-    private = tare(-1, 1)
-    mine = tared()
-    assert mine.tare is private
-    at_level(workspace, 2)
-    ours = tared()
-    assert ours.tare is shared
-    assert told(workspace, mine, ours) == set()
-
-
-def test_a_private_calibration_that_is_given_to_a_project_s_product_is_flagged(workspace):
-    private = tare(-1, 1)
-    at_level(workspace, 2)
-    ours = tared(tare=private)
-    (raised,) = ours.quality_report()
-    assert raised.flag == "FALLBACK_CALIBRATION"
-    assert "outside the scope of CRAB" in raised.doc
-    shared = tare(-1, 1)
-    assert told(workspace, ours) == {(key(ours), "tare", key(private), key(shared))}
-
-
-def test_what_others_made_for_themselves_does_not_supersede_mine(new_workspace):
-    with new_workspace("ada", "CRAB", level=3).use():
-        public = tare(-1, 1)
-        product = tared()
-        assert product.tare is public
-    with new_workspace("bob", "VELA").use() as bob:
-        own = tare(-1, 1)
-        found = bob.get(product.object_id)
-        assert told(bob, found) == set()
-        assert tared().tare is own
-
-
-def test_places_that_are_equal_are_one_place_whoever_described_them(new_workspace):
-    with new_workspace("ada", "CRAB").use() as ada:
-        tare(-1, 1)
-        ada.commit(Spot(name="there"))
-    with new_workspace("bob", "VELA", level=3).use():
-        public = tare(-1, 1)
-    with new_workspace("ada", "CRAB").use() as ada:
-        sites = {s.object_id for s in Spot.select(name=HERE)}
-        assert len(sites) == 2
-        assert tared().tare.object_id == public.object_id
-
-
-# as of -----------------------------------------------------------------------------------
-
-
-def test_as_of_a_date_the_choice_is_what_it_was_then(workspace):
-    first = tare(-1, 1)
-    second = tare(-1, 1)
-    workspace.judge(second, 0, "later on")
-    third = tare(-1, 1)
-    now = workspace.context
-    when = second.creation_date
-    workspace.context = replace(now, as_of=when)
-    assert Tare.valid_for(NOON, "spot", Spot(name=HERE)) is second
-    workspace.context = replace(now, as_of=first.creation_date)
-    assert Tare.valid_for(NOON, "spot", Spot(name=HERE)) is first
-    workspace.context = now
-    assert Tare.valid_for(NOON, "spot", Spot(name=HERE)) is third
-
-
-# pinned sets -----------------------------------------------------------------------------
-
-
-def test_from_a_pinned_set_alone_is_chosen(workspace):
-    kept = tare(-1, 1)
-    newer = tare(-1, 1)
-    some = CalibrationSet(name="DR1", members=[kept])
-    with pytest.raises(NotMade, match="is not committed"), pinned(some):
-        pass
-    workspace.commit(some)
-    with pinned(some):
-        product = tared()
-        assert product.tare is kept
-        assert Tare.valid_for(NOON, "spot", Spot(name=HERE)) is kept
-        assert tared(2).tare is None
-        exposure = ExposureFactory(make=True)
-        with pytest.raises(NotFound, match="No valid Dark in the set DR1 covers"):
-            Matched(of=exposure)
-    assert tared().tare is newer
-    assert product.quality_report() == []
-
-
-def test_what_was_made_under_a_pin_is_up_to_date_as_long_as_the_set_would_choose_it(workspace):
-    kept, spare = tare(-1, 1), tare(-1, 1)
-    workspace.judge(spare, 2, "not yet")
-    some = CalibrationSet(name="DR1", members=[kept, spare])
-    workspace.commit(some)
-    with pinned(some):
-        product = tared()
-    free = tared()
-    assert (product.tare, free.tare) == (kept, kept)
-    newer = tare(-1, 1)
-    assert told(workspace, product, free) == {(key(free), "tare", key(kept), key(newer))}
-    workspace.judge(spare, 1, "well after all")
-    assert told(workspace, product, free) == {
-        (key(product), "tare", key(kept), key(spare)),
-        (key(free), "tare", key(kept), key(newer)),
-    }
-
-
-def test_a_calibration_that_was_given_past_the_pinned_set_is_flagged(workspace):
-    kept, other = tare(-1, 1), tare(-1, 1)
-    some = CalibrationSet(name="DR1", members=[kept])
-    workspace.commit(some)
-    with pinned(some):
-        product = tared(tare=other)
-    assert "not in the set DR1" in product.quality_report()[0].doc
-    assert told(workspace, product) == {(key(product), "tare", key(other), key(kept))}
-
-
-# fallbacks -------------------------------------------------------------------------------
-
-
-def test_a_fallback_is_one_of_those_there_are():
-    for wrong in ("latest", ("nearest", "latest")):
-        with pytest.raises(BadValue, match=r"fallback='latest'. Expected: one of lower-category"):
-            link("tare", valid_at="at", fallback=wrong)
-    with pytest.raises(BadValue, match="a fallback and no valid_at"):
-        link("tare", fallback="nearest")
-
-
-def test_where_none_fits_the_fallbacks_are_tried_in_order_and_flagged(workspace):
-    quick, usual = tare(0, 2, category="A"), tare(4, 5)
-    tare(-9, 9, spot="elsewhere")
-    for hour, category, chosen, why in (
-        (1, "B", quick, "tare: its category A is below B"),
-        (2, "B", usual, "tare: it begins 2 h after the time"),
-        (8, "B", usual, "tare: it ended 3 h before the time"),
-    ):
-        product = tared(hour, category, cls=Patient)
-        assert product.tare is chosen
-        assert product.quality_flags == 1 << 48
-        (raised,) = product.quality_report()
-        assert (raised.flag, raised.blocking) == ("FALLBACK_CALIBRATION", False)
-        assert why in raised.doc
-    fitting = tared(4, cls=Patient)
-    assert (fitting.tare, fitting.quality_flags) == (usual, 0)
-    assert tared(3, "C", cls=Patient).tare is None
-
-
-def test_earlier_looks_back_alone(workspace):
-    tare(5, 6)
-    with pytest.raises(NotFound, match="No valid Tare covers"):
-        tared(4, cls=Careful)
-    tare(0, 1)
-    last = tare(0, 2)
-    tare(-3, -2)
-    product = tared(4, cls=Careful)
-    assert product.tare is last
-    assert "it ended 2 h before the time" in product.quality_report()[0].doc
-
-
-def test_a_bad_or_flagged_calibration_is_no_fallback_either(workspace):
-    workspace.judge(tare(0, 1), 0, "cold")
-    tare(2, 3, noise=5.0)
-    far = tare(9, 10)
-    assert tared(1, cls=Patient).tare is far
-
-
-def test_what_has_a_fallback_is_out_of_date_when_one_comes_that_fits(workspace):
-    near = tare(4, 5)
-    product = tared(2, cls=Patient)
-    assert (product.tare, product.uptodate()) == (near, True)
-    nearer = tare(3, 4)
-    assert told(workspace, product) == {(key(product), "tare", key(near), key(nearer))}
-    fits = tare(2, 3)
-    assert told(workspace, product) == {(key(product), "tare", key(near), key(fits))}
-    assert not product.uptodate()
-    again = tared(2, cls=Patient)
-    assert (again.tare, again.quality_flags, again.uptodate()) == (fits, 0, True)
-
-
-def test_a_calibration_that_does_not_fit_is_flagged_though_it_was_given_by_hand(workspace):
-    other = tare(0, 1, spot="elsewhere")
-    product = tared(0, tare=other)
-    assert "its spot is another" in product.quality_report()[0].doc
-    assert told(workspace, product) == set()
-    fits = tare(0, 1)
-    assert told(workspace, product) == {(key(product), "tare", key(other), key(fits))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from factories import (
 )
 
 from awlta.persistent import registry
-from awlta.persistent.database import Database
+from awlta.persistent.database import Database, create
 from awlta.persistent.session import Session
 
 ZONES = ("Atlantic/Canary", "America/Santiago", "Pacific/Kiritimati")
@@ -152,3 +153,30 @@ def populated(package: ChangingPackage, url: str) -> ChangingPackage:
     """The package, with objects of its first classes in the database."""
     package.populate(url)
     return package
+
+
+@pytest.fixture
+def new_place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Session]]:
+    """Open sessions of anybody on databases of any kind and node; each call makes a new one."""
+    with ExitStack() as opened:
+
+        def make(
+            kind: str, *names: str, node: int = 0, level: int = 1, url: str | None = None
+        ) -> Session:
+            if url is None and kind == "postgresql":
+                cluster = request.getfixturevalue("cluster")
+                name = cluster.new_database() if node == 0 else f"place_{node}"
+                if node:
+                    cluster.sql(f"CREATE DATABASE {name}")
+                opened.callback(cluster.drop, name)
+                url = cluster.url(name)
+            url = url or f"sqlite:///{tmp_path / f'place-{len(made)}.db'}"
+            create(url, node)
+            made.append(url)
+            user, project = names or ("ada", "CRAB")
+            session = Session(url, user, project, level, node)
+            opened.callback(session.close)
+            return session
+
+        made: list[str] = []
+        yield make

@@ -31,17 +31,22 @@ def load_recipes() -> list[ModuleType]:
     loaded = []
     for name in recipe_packages():
         try:
-            package = importlib.import_module(name)
-            for module in pkgutil.iter_modules(package.__path__, f"{name}."):
-                if not module.ispkg:
-                    importlib.import_module(module.name)
+            loaded.append(import_package(name))
         except ImportError as error:
             raise ConfigError(
                 f"The recipe package {name!r} cannot be imported: {error}",
                 do="Install what it needs, or take it out of AWLTA_RECIPES",
             ) from error
-        loaded.append(package)
     return loaded
+
+
+def import_package(name: str) -> ModuleType:
+    """Import a package with all modules directly in it."""
+    package = importlib.import_module(name)
+    for module in pkgutil.iter_modules(package.__path__, f"{name}."):
+        if not module.ispkg:
+            importlib.import_module(module.name)
+    return package
 
 
 def revision_folders(packages: Iterable[ModuleType]) -> dict[str, Path]:

@@ -200,8 +200,8 @@ class InNight(Leaf):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Both(Condition):
-    """Both conditions hold."""
+class _Pair(Condition):
+    """Two conditions on objects of one class."""
 
     left: Condition
     right: Condition
@@ -209,23 +209,29 @@ class Both(Condition):
     @property
     def root(self) -> type[Any]:
         """The class whose objects are asked."""
-        return _common_root(self.left, self.right)
+        a, b = self.left.root, self.right.root
+        if issubclass(a, b):
+            return a
+        if issubclass(b, a):
+            return b
+        raise QueryError(
+            f"One query asks both {a.__name__} and {b.__name__}",
+            expected="conditions that start from one class",
+            do=f"Walk from one of them by its links, such as {a.__name__}.link.attribute",
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Both(_Pair):
+    """Both conditions hold."""
 
     def __repr__(self) -> str:
         return f"({self.left!r}) & ({self.right!r})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Either(Condition):
+class Either(_Pair):
     """At least one of two conditions holds."""
-
-    left: Condition
-    right: Condition
-
-    @property
-    def root(self) -> type[Any]:
-        """The class whose objects are asked."""
-        return _common_root(self.left, self.right)
 
     def __repr__(self) -> str:
         return f"({self.left!r}) | ({self.right!r})"
@@ -244,16 +250,3 @@ class Not(Condition):
 
     def __repr__(self) -> str:
         return f"~({self.inner!r})"
-
-
-def _common_root(left: Condition, right: Condition) -> type[Any]:
-    a, b = left.root, right.root
-    if issubclass(a, b):
-        return a
-    if issubclass(b, a):
-        return b
-    raise QueryError(
-        f"One query asks both {a.__name__} and {b.__name__}",
-        expected="conditions that start from one class",
-        do=f"Walk from one of them by its links, such as {a.__name__}.link.attribute",
-    )
