@@ -1,5 +1,6 @@
 """The list of compiled kernels; everything else stands in pyproject.toml."""
 
+import os
 import runpy
 
 from Cython.Build import cythonize
@@ -19,4 +20,5 @@ setup(
         ],
         compiler_directives={"language_level": 3},
     ),
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
 )
