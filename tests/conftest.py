@@ -11,12 +11,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from changing import ChangingPackage
 from hypothesis import HealthCheck, settings
 from observatory import NewObservatory, Observatory
 from postgres import Cluster
 
 from awlta.config import Profile
 from awlta.lineage import Workspace
+from awlta.persistent import registry
 from awlta.persistent.database import create
 from awlta.persistent.session import Session
 from awlta.services import Child
@@ -188,6 +190,19 @@ def workspace(new_workspace: Callable[..., Workspace]) -> Iterator[Workspace]:
     workspace = new_workspace()
     with workspace.use():
         yield workspace
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChangingPackage]:
+    """A recipe package whose classes change, alone with those of the system."""
+    monkeypatch.syspath_prepend(tmp_path)
+    package = ChangingPackage(tmp_path)
+    others = {n: c for n, c in registry.items() if not c.__module__.startswith("awlta.")}
+    for name in others:
+        del registry[name]
+    yield package
+    package.forget()
+    registry.update(others)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from ..lineage.retention.purging import purges_begun
 from ..persistent import tables
 from ..persistent.evolution.differences import Cure
 from ..persistent.evolution.evolution import compare
+from ..persistent.evolution.naming import without_name, write_names
 from ..persistent.tombstones import PURGED
 from ..storage.intent import OPEN, IntentRow, expire, intents
 from .tickets import expire_ticket
@@ -77,7 +78,7 @@ def _tables(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _unfound(workspace: Workspace) -> Iterator[Finding]:
-    """Find products of which no digest says what they were asked for."""
+    """Find products of which no digest says what they ask for, and shared objects without name."""
     number = without_work(workspace)
     if number:
         yield Finding(
@@ -86,10 +87,22 @@ def _unfound(workspace: Workspace) -> Iterator[Finding]:
             "Write down what they ask for, as newer ones have it",
             lambda: _write(workspace),
         )
+    number = without_name(workspace)
+    if number:
+        yield Finding(
+            "row",
+            f"{number} shared object(s) cannot be found by what they hold",
+            "Run 'awlta migrate' again, which goes on; --clean does it for what you may read",
+            partial(_name, workspace),
+        )
 
 
 def _write(workspace: Workspace) -> None:
     write_work(workspace)
+
+
+def _name(workspace: Workspace) -> None:
+    write_names(workspace)
 
 
 def _work(workspace: Workspace, open_work: list[IntentRow]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -211,15 +211,18 @@ def _fail(workspace: Workspace, lease: Lease, error: BaseException) -> None:
         error.add_note(f"That it failed could not be recorded: {another}")
 
 
-def _digest_of(obj: Persistent, files: Iterable[Any]) -> str | None:
-    """Return the content digest of a product from its attributes and the rows of its files."""
+def _digest_of(obj: Persistent, files: Iterable[Any], later: Collection[str]) -> str | None:
+    """Return the content digest of a product from its attributes and the rows of its files.
+
+    It is left out what its class has gained later.
+    """
     if not isinstance(obj, DataProduct):
         return None
     records = [
         FileRecord(role, name, size, sha256.hex(), adler32.hex(), content.hex(), media_type)
         for role, name, size, sha256, adler32, content, media_type in files
     ]
-    return content_of(obj, records)
+    return content_of(obj, records, later)
 
 
 def _check_files(parcel: Parcel) -> None:

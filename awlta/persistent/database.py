@@ -251,14 +251,15 @@ class Database:
         ((last,),) = run(connection, take, (n,)).fetchall()
         return range(last - n, last)
 
-    def serialise(self, connection: Connection, name: str) -> None:
+    def serialise(self, connection: Connection, *names: str) -> None:
         """Let one writer at a time go on that names the same, until the end of its unit.
 
         SQLite has one writer anyhow.
         """
         if self.dialect == "postgresql":
-            number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (number,))
+            digests = (hashlib.sha256(name.encode()).digest() for name in names)
+            numbers = [int.from_bytes(digest[:8], signed=True) for digest in digests]
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(unnest(%s))", (numbers,))
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert tuples, in the order of the table's columns: one executemany, or one COPY."""

@@ -27,7 +27,6 @@ from factories import (
     Survey,
 )
 
-from awlta.persistent import registry
 from awlta.persistent.database import Database, create
 from awlta.persistent.session import Session
 
@@ -119,19 +118,6 @@ def population(
     with session.use():
         yield Population(session)
     session.close()
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ChangingPackage]:
-    """A recipe package whose classes change, alone with those of the system."""
-    monkeypatch.syspath_prepend(tmp_path)
-    package = ChangingPackage(tmp_path)
-    others = {n: c for n, c in registry.items() if not c.__module__.startswith("awlta.")}
-    for name in others:
-        del registry[name]
-    yield package
-    package.forget()
-    registry.update(others)
 
 
 @pytest.fixture

@@ -16,6 +16,11 @@ from awlta.persistent.evolution.revisions import migrate
 from awlta.persistent.session import Session
 
 
+def not_shared(url):
+    """Return the rows of all objects but parameters, whose digests change with their class."""
+    return [row for row in contents(url)["product"][2] if "'Limits'" not in row]
+
+
 def index_names(url, table):
     """Return the indexes of a table."""
     engine = open_engine(url)
@@ -41,10 +46,10 @@ def refusal(database, package, source, **options):
 def test_attributes_links_values_and_classes_are_added_to_a_populated_database(
     populated, database, url
 ):
-    products = contents(url)["product"]
+    products = not_shared(url)
     new = populated.becomes(SECOND)
     migrate(database, 0, populated.folders)
-    assert contents(url)["product"] == products
+    assert not_shared(url) == products
     session = Session(url, "ada", "CRAB")
     with session.use():
         frames = new.Frame.select_all().order_by("number").all()

@@ -6,7 +6,7 @@ By the first, what was made before is found again; by the second, it is known to
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ...persistent.classes.generate import framed, teller
@@ -16,6 +16,9 @@ from ..files.filed import FileRecord
 
 Teller = Callable[[dict[str, Any]], str]
 """Tells some attributes of an object as one text."""
+
+Tellers = tuple[str, Teller, Teller]
+"""The name of a class, framed, and how its settings and its results are told."""
 
 
 def identity_of(target: Any) -> str:
@@ -46,10 +49,21 @@ def work_of(product: Any, identity: Callable[[Any], str] = identity_of) -> str:
     return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def content_of(product: Any, files: Sequence[FileRecord]) -> str:
-    """Return the content digest of a product: its attributes and the content of its files."""
+def content_of(product: Any, files: Sequence[FileRecord], later: Collection[str] = ()) -> str:
+    """Return the content digest of a product: its attributes and the content of its files.
+
+    Parameters
+    ----------
+    product : DataProduct
+    files : sequence of FileRecord
+    later : collection of str
+        Attributes that its class has gained since it was made; they are left out.
+    """
     cls = type(product)
-    head, settings, outputs = cls.__dict__.get("__told__") or _tellers(cls)
+    if later:
+        head, settings, outputs = _tellers_before(cls, frozenset(later))
+    else:
+        head, settings, outputs = cls.__dict__.get("__told__") or _tellers(cls)
     held = product.__dict__
     parts = [framed("content"), head, settings(held), outputs(held)]
     for record in sorted(files, key=lambda f: f.role):
@@ -62,10 +76,21 @@ def key_of(work: str) -> bytes:
     return bytes.fromhex(work[: 2 * WORK_BYTES])
 
 
-def _tellers(cls: Any) -> tuple[str, Teller, Teller]:
+def _tellers(cls: Any) -> Tellers:
     """Return the name of a class, framed, and how its settings and its results are told."""
-    own = [a for _, a in sorted(cls.__attributes__.items()) if a.source == "class"]
-    settings, outputs = ([a for a in own if a.init is given] for given in (True, False))
-    cls.__told__ = framed(cls.__name__), teller(settings), teller(outputs)
-    told: tuple[str, Teller, Teller] = cls.__told__
+    cls.__told__ = _tellers_before(cls, frozenset())
+    told: Tellers = cls.__told__
     return told
+
+
+def _tellers_before(cls: Any, later: frozenset[str]) -> Tellers:
+    """Return the same for objects from before their class had some attributes."""
+    if "__told_before__" not in cls.__dict__:
+        cls.__told_before__ = {}
+    known: dict[frozenset[str], Tellers] = cls.__told_before__
+    if later not in known:
+        own = [a for _, a in sorted(cls.__attributes__.items()) if a.source == "class"]
+        own = [a for a in own if a.name not in later]
+        settings, outputs = ([a for a in own if a.init is given] for given in (True, False))
+        known[later] = framed(cls.__name__), teller(settings), teller(outputs)
+    return known[later]

@@ -1,8 +1,9 @@
 """The digest of what a product asks for, written anew where rows have none or an outdated one.
 
 Rows of databases from before it was kept have none. When a class gains an attribute, what its
-products ask for gains its default: they are found again once their digests are written anew.
-``awlta migrate`` takes those away with the change of the tables and calls :func:`refill`.
+products ask for gains its default, and so does the content of its shared objects: they are found
+again once their digests are written anew. ``awlta migrate`` takes those away with the change of
+the tables and calls :func:`refill`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sqlalchemy.sql.expression import Select
 from ...persistent import registry, tables
 from ...persistent.context import Context
 from ...persistent.engine.retry import retried
+from ...persistent.evolution.naming import write_names
 from ...persistent.session import CHUNK, Session
 from .targets import work_key
 
@@ -64,7 +66,9 @@ def _write(session: Session, works: Sequence[tuple[int, bytes]]) -> None:
 
 
 def refill(url: str) -> int:
-    """Write the digests of all products that have none, whoever's; return how many.
+    """Write the digests of all products and shared objects that have none; return how many.
+
+    Whoever's they are.
 
     Parameters
     ----------
@@ -74,7 +78,7 @@ def refill(url: str) -> int:
     session = _Whole(url, "", "")
     try:
         with session.use():
-            return write_work(session)
+            return write_names(session) + write_work(session)
     finally:
         session.close()
 

@@ -1,23 +1,27 @@
-"""Digests of what products were asked for, taken away where a changed class would ask for more.
+"""What a database holds of its objects' content, mended where a class has gained attributes.
 
-A class that gains an attribute gains it in every digest that covers it: that of its own products,
-and that of products which link a shared object of it. Digests are taken away with the change of
-the tables, in one transaction, and written anew after it; in between, and after a kill, the rows
-that have none are known.
+A class that gains an attribute gains it in every digest that covers it: in what its own products
+ask for, in the content of its shared objects, and in both of those which link a shared object of
+it. Such digests are taken away with the change of the tables, in one transaction, and written anew
+after it; in between, and after a kill, the rows that have none are known. What products contain
+stays as it was recorded: a standing row says which attributes came later.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from .. import tables
+from ..classes.forms import note_later
 from ..classes.model import registry
+from ..database import Database
 
 Columns = dict[str, set[str]]
 """Names of the columns of every table."""
+
+Gains = dict[str, set[str]]
+"""Names of the attributes that classes with objects have gained, those of their bases included."""
 
 
 def columns_of(connection: Connection) -> Columns:
@@ -26,8 +30,8 @@ def columns_of(connection: Connection) -> Columns:
     return {str(name): {c["name"] for c in some} for (_, name), some in found.items()}
 
 
-def forget_work(connection: Connection, before: Columns) -> dict[str, int]:
-    """Take the digests of products away that no longer hold; return how many of each class.
+def gains_since(connection: Connection, before: Columns) -> Gains:
+    """Return what classes have gained.
 
     Parameters
     ----------
@@ -36,28 +40,60 @@ def forget_work(connection: Connection, before: Columns) -> dict[str, int]:
     before : dict
         What :func:`columns_of` gave before that.
     """
+    after = columns_of(connection)
+    stored = connection.execute(sa.select(tables.product.c.class_name).distinct()).scalars()
+    found: Gains = {}
+    for name in sorted(set(stored) & registry.keys()):
+        for part, table in tables.class_tables(registry[name]):
+            have = after.get(table.name, set()) - before.get(table.name, set())
+            names = {a.name for a in tables.own_attributes(part)} & have
+            if names:
+                found.setdefault(name, set()).update(names)
+    return found
+
+
+def forget_work(connection: Connection, gains: Gains) -> dict[str, int]:
+    """Take the digests of products away that no longer hold; return how many of each class."""
     p = tables.product
-    stored = set(connection.execute(sa.select(p.c.class_name).distinct()).scalars())
-    changed = _affected(_changed(before, columns_of(connection)) & stored)
-    if not changed:
-        return {}
-    outdated = p.c.class_name.in_(sorted(changed)) & p.c.work.is_not(None)
-    counted = sa.select(p.c.class_name, sa.func.count()).where(outdated).group_by(p.c.class_name)
-    found = Counter({name: int(number) for name, number in connection.execute(counted)})
+    changed = {
+        name
+        for name, names in gains.items()
+        if registry[name].__shared__ or any(registry[name].__attributes__[n].init for n in names)
+    }
+    outdated = p.c.class_name.in_(sorted(_affected(changed))) & p.c.work.is_not(None)
+    found = _counted(connection, outdated) if changed else {}
     if found:
         connection.execute(p.update().where(outdated).values(work=None))
-    return dict(sorted(found.items()))
-
-
-def _changed(before: Columns, after: Columns) -> set[str]:
-    """Return the classes that have gained an attribute which their digests cover."""
-    found: set[str] = set()
-    for cls in list(registry.values()):
-        table = cls.__table_name__
-        covered = {a.name for a in tables.own_attributes(cls) if a.init or cls.__shared__}
-        if covered & (after.get(table, set()) - before.get(table, set())):
-            found.update(tables.class_names(cls))
     return found
+
+
+def forget_names(connection: Connection, gains: Gains) -> dict[str, int]:
+    """Take away by what shared objects are known as equal; return how many of each class."""
+    p, s = tables.product, tables.shared
+    changed = {name for name in gains if registry[name].__shared__}
+    shared = {name for name in _affected(changed) if registry[name].__shared__}
+    outdated = p.c.class_name.in_(sorted(shared)) & p.c.content_digest.is_not(None)
+    found = _counted(connection, outdated) if shared else {}
+    if found:
+        connection.execute(s.delete().where(s.c.product.in_(sa.select(p.c.id).where(outdated))))
+        connection.execute(p.update().where(outdated).values(content_digest=None))
+    return found
+
+
+def note_forms(database: Database, connection: Connection, gains: Gains) -> dict[str, int]:
+    """Say of products which attributes came later; return of how many of each class."""
+    found = {
+        name: note_later(database, connection, name, names)
+        for name, names in gains.items()
+        if not registry[name].__shared__
+    }
+    return {name: number for name, number in found.items() if number}
+
+
+def _counted(connection: Connection, which: ColumnElement[bool]) -> dict[str, int]:
+    name = tables.product.c.class_name
+    counted = sa.select(name, sa.func.count()).where(which).group_by(name)
+    return {str(name): int(number) for name, number in connection.execute(counted.order_by(name))}
 
 
 def _affected(changed: set[str]) -> set[str]:

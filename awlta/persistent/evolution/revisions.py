@@ -2,9 +2,9 @@
 
 The system and every recipe package have revisions of their own, which Alembic runs in order and
 counts in a table each. Whatever the classes say beyond these is done after them. All of it is
-one transaction: a kill at any instant leaves the old database or the new one. Digests of what
-products ask for, which a changed class makes void, are taken away in it, for
-:func:`awlta.lineage.planning.refill.refill` to write them anew.
+one transaction: a kill at any instant leaves the old database or the new one. Digests that a
+changed class makes void, of what products ask for and of shared objects, are taken away in it,
+for :func:`awlta.lineage.planning.refill.refill` to write them anew.
 """
 
 from __future__ import annotations
@@ -29,7 +29,14 @@ from ..keys import first_key
 from ..migrations.run import Tell, complete, upgrade
 from .differences import Cure, Difference
 from .evolution import compare
-from .outdated import Columns, columns_of, forget_work
+from .outdated import (
+    Columns,
+    columns_of,
+    forget_names,
+    forget_work,
+    gains_since,
+    note_forms,
+)
 from .versions import is_new_here, newest, stamp, version_of, version_table
 
 _CHANGES = ("CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE")
@@ -101,7 +108,7 @@ def migrate(
             for package, folder in packages.items():
                 _package(connection, package, folder, tell)
             done.kept = _classes(database, connection, new, tell)
-            _forget(connection, before, tell)
+            _follow(database, connection, before, tell)
             secure_all(connection)
             if statements:
                 tell("row security, as the context of each row says")
@@ -166,12 +173,20 @@ def _classes(
     return [d for d in found if d.cure is Cure.NOBODY]
 
 
-def _forget(connection: Connection, before: Columns, tell: Tell) -> None:
-    """Take away the digests that no longer hold; whoever migrates writes them anew."""
-    number = forget_work(connection, before)
+def _follow(database: Database, connection: Connection, before: Columns, tell: Tell) -> None:
+    """Take away the digests that no longer hold, and note what came later than a product."""
+    gains = gains_since(connection, before)
+    number = forget_work(connection, gains)
+    _tell(tell, "What products ask for is written anew, by which equal ones are found", number)
+    number = forget_names(connection, gains)
+    _tell(tell, "What shared objects hold is written anew, by which equal ones are one", number)
+    number = note_forms(database, connection, gains)
+    _tell(tell, "What later came to products is noted, their digests stay", number)
+
+
+def _tell(tell: Tell, what: str, number: dict[str, int]) -> None:
     if number:
-        counted = ", ".join(f"{n} {name}" for name, n in number.items())
-        tell(f"What products ask for is written anew, by which equal ones are found: {counted}.")
+        tell(f"{what}: {', '.join(f'{n} {name}' for name, n in number.items())}.")
 
 
 def _done(difference: Difference) -> str:

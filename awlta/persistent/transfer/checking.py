@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +11,15 @@ from sqlalchemy import Table
 from ...errors import BadInput
 from .. import tables
 from ..attributes.attributes import LinkList
+from ..classes.forms import FORM, later_in
 from ..classes.model import Persistent, registry
 from ..classes.records import shared_digest
 from .container import Parcel, quoted
 from .sending import describe_class
 
-Digest = Callable[[Persistent, Sequence[Any]], str | None]
-"""Gives the content digest of an object that is not shared, from its attributes and file rows."""
+Digest = Callable[[Persistent, Sequence[Any], Collection[str]], str | None]
+"""Gives the content digest of an object that is not shared, from its attributes and file rows,
+without the attributes that its class has gained later."""
 
 _MOST_TOLD = 5
 
@@ -133,6 +135,7 @@ def check_contents(parcel: Parcel, digest_of: Digest) -> None:
     strangers = parcel.connection.execute("SELECT DISTINCT class_name FROM product").fetchall()
     if {name for (name,) in strangers} != set(parcel.facts["classes"]):
         raise parcel.damaged("its objects are not of the classes that it tells")
+    later = _later(parcel)
     for name in parcel.facts["classes"]:
         for key, obj, stored in rebuilt(parcel, registry[name]):
             if type(obj).__shared__:
@@ -144,7 +147,8 @@ def check_contents(parcel: Parcel, digest_of: Digest) -> None:
                     "FROM file WHERE product = ?",
                     (key,),
                 )
-                found = digest_of(obj, files.fetchall()) if stored is not None else None
+                gained = later.get(key, frozenset())
+                found = digest_of(obj, files.fetchall(), gained) if stored is not None else None
             if found != stored:
                 wrong.append(f"{name} {obj.__dict__['object_id']}")
     if wrong:
@@ -152,6 +156,20 @@ def check_contents(parcel: Parcel, digest_of: Digest) -> None:
         raise parcel.damaged(
             f"the content of {', '.join(wrong[:_MOST_TOLD])}{more} has another digest than stored"
         )
+
+
+def _later(parcel: Parcel) -> dict[int, frozenset[str]]:
+    """Return the attributes that were not there yet when some products were made."""
+    found: dict[int, frozenset[str]] = {}
+    rows = parcel.connection.execute(
+        "SELECT product, detail FROM standing WHERE kind = ? ORDER BY id", (FORM,)
+    )
+    for key, detail in rows:
+        try:
+            found[key] = found.get(key, frozenset()) | later_in(detail)
+        except ValueError as error:
+            raise parcel.damaged(f"what came later to the object {key} is {detail!r}") from error
+    return found
 
 
 def rebuilt(

@@ -17,7 +17,9 @@ from sqlalchemy import Connection, Table, and_, bindparam, or_, select
 
 from ...errors import NotFound
 from .. import tables
+from ..classes.forms import FORM
 from ..classes.model import find_class
+from ..context import CONTEXT_COLUMNS
 from ..database import Database
 from ..keys import check_object_id
 from ..session import CHUNK, Session
@@ -180,7 +182,23 @@ class _Sending:
         for keys in self._keys("SELECT id FROM product ORDER BY id"):
             self._copy(d, among(d.c.product, keys), d.c.product, d.c.role, d.c.position)
             self._copy(f, among(f.c.product, keys), f.c.id)
-            self._copy(s, among(s.c.product, keys), s.c.id)
+            self._copy(s, and_(among(s.c.product, keys), s.c.kind != FORM), s.c.id)
+            self._forms(keys)
+
+    def _forms(self, keys: Sequence[int]) -> None:
+        """Write what came later to some products, which whoever reads these needs as well.
+
+        A product may have been published since that was noted.
+        """
+        p, s = tables.product, tables.standing
+        columns = [p.c[c.name] if c.name in CONTEXT_COLUMNS else c for c in s.columns]
+        rows = (
+            select(*columns)
+            .join_from(s, p, p.c.id == s.c.product)
+            .where(among(s.c.product, keys), s.c.kind == FORM)
+            .order_by(s.c.id)
+        )
+        self.parcel.add(s, map(tuple, self.connection.execute(rows)))
 
     def runs(self, *, is_whole: bool) -> None:
         """Write the activities: those that made the products, and their failed attempts."""
