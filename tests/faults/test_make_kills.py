@@ -27,9 +27,7 @@ pytestmark = [
 PROGRAM = Path(__file__).with_name("make_album.py")
 
 INSTANTS = [
-    ("pwrite64", 0.4),
     ("pwrite64", 0.8),
-    ("fdatasync", 0.9),
     ("fsync", 0.5),
     ("linkat", 0.3),
     ("sendto", 0.5),

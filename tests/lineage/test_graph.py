@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from uuid import UUID
 from xml.etree import ElementTree
 
 import prov.model
@@ -17,6 +18,7 @@ from factories import (
 from prov.constants import PROV_ACTIVITY, PROV_ENTITY
 
 from awlta.errors import NotMade, Refused
+from awlta.persistent import tables
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -106,18 +108,28 @@ def test_what_is_not_in_sight_is_left_out_with_all_that_is_behind_it(new_workspa
             _ = last.inputs
 
 
-def test_the_release_and_environment_of_another_are_out_of_sight(new_workspace):
+def test_whoever_reads_a_product_reads_its_release_and_environment(new_workspace):
     with new_workspace("ada", "CRAB").use() as ada:
         ada.release_key()
     with new_workspace("ada", "CRAB", level=3).use():
         exposure = ExposureFactory(make=True)
-        activity = exposure.lineage().activities[exposure.object_id]
-        assert activity["release"] is not None
+    with new_workspace("bob", "VELA").use() as bob:
+        lineage = bob.get(exposure.object_id).lineage()
+        names = {type(o).__name__ for o in lineage.objects.values()}
+        assert names == {"Exposure", "SoftwareEnvironment", "SoftwareRelease"}
+
+
+def test_a_release_of_another_that_is_private_is_out_of_sight(new_workspace):
+    with new_workspace("ada", "CRAB").use() as ada:
+        exposure = ExposureFactory(make=True)
+        with ada.database.write() as connection:
+            one = tables.product.c.object_id == UUID(exposure.object_id).bytes
+            connection.execute(tables.product.update().where(one).values(level=3))
+            connection.execute(tables.activity.update().values(level=3))
     with new_workspace("bob", "VELA").use() as bob:
         lineage = bob.get(exposure.object_id).lineage()
         (activity,) = lineage.activities.values()
-        names = {type(o).__name__ for o in lineage.objects.values()}
-        assert names == {"Exposure", "SoftwareEnvironment"}
+        assert {type(o).__name__ for o in lineage.objects.values()} == {"Exposure"}
         assert activity["release"] is None
 
 

@@ -116,7 +116,7 @@ def graphs(draw):
 numbers = itertools.count(0, 100)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(graph=graphs())
 def test_random_graphs_are_judged_as_plain_python_does(new_workspace, graph):
     inputs, changed, bad, asked = graph

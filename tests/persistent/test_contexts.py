@@ -378,7 +378,7 @@ def test_no_sequence_of_calls_reads_a_row_outside_the_scope(
 
     Machine.new_observatory = staticmethod(new_observatory)
     # what a connection of one's own sees is asked of PostgreSQL alone, and takes its time
-    n_examples = 4 if database_kind == "postgresql" else 10
+    n_examples = 3 if database_kind == "postgresql" else 6
     run_state_machine_as_test(
         Machine,
         settings=settings(

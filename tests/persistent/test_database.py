@@ -1,7 +1,5 @@
 """The database: units of work, many processes on one file, migrations."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,36 +15,6 @@ from awlta.persistent import Attribute, Persistent, persistent
 from awlta.persistent.database import HEAD, create, open_engine
 from awlta.persistent.session import Session
 from awlta.persistent.tables import SYSTEM
-
-WRITER = """
-import sys
-sys.path.insert(0, {tests!r})
-from factories import DishFactory, Dish, Sensor
-from awlta.persistent.session import Session
-
-session = Session({url!r}, "user-" + sys.argv[1], "CRAB", 3)
-with session.use():
-    for number in range(20):
-        session.commit(DishFactory(name=f"{{sys.argv[1]}}-{{number}}"))
-        len(Dish.sensor.name == "sensor-1")
-session.close()
-"""
-
-
-def test_many_processes_write_one_file_without_a_lock_error(tmp_path):
-    url = f"sqlite:///{tmp_path}/awlta.db"
-    create(url, 0)
-    script = WRITER.format(tests=str(Path(__file__).parents[1]), url=url)
-    writers = [
-        subprocess.Popen([sys.executable, "-c", script, str(n)], stderr=subprocess.PIPE, text=True)
-        for n in range(4)
-    ]
-    ends = [(writer.communicate()[1], writer.returncode) for writer in writers]
-    assert ends == [("", 0)] * 4
-    session = Session(url, "ada", "CRAB")
-    with session.use():
-        assert (len(Dish.select_all()), len(Sensor.select_all())) == (80, 80)
-    session.close()
 
 
 def fail_with(session, obj):

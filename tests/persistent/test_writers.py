@@ -24,6 +24,8 @@ from awlta.persistent.engine.retry import retried
 from awlta.persistent.engine.turns import ENDING
 from awlta.persistent.session import Session
 
+pytestmark = pytest.mark.long
+
 PROGRAM = Path(writer.__file__)
 
 Crowd = Callable[..., list[list[str]]]
