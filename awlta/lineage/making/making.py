@@ -225,16 +225,27 @@ def _check_outputs(product: DataProduct, bench: Bench) -> None:
                 f"{type(product).__name__}.make created no file for {role!r}",
                 expected=f"a file at the path that create() gave ({path.name})",
             )
-    for name, attribute in type(product).__attributes__.items():
-        unset = name not in product.__dict__ and attribute.source == "class"
-        if unset and not attribute.nullable:
+    held = product.__dict__
+    for name, attribute in _results_of(type(product)):
+        if name in held:
+            continue
+        if not attribute.nullable:
             raise RecipeFailed(
                 f"{type(product).__name__}.make did not set {name}",
                 expected=attribute.expectation(),
                 do="Set every attribute that is declared with init=False",
             )
-        if unset:
-            product.__dict__[name] = None
+        held[name] = None
+
+
+def _results_of(cls: Any) -> list[tuple[str, Any]]:
+    """Return the attributes that a recipe of a class sets, worked out once."""
+    known: list[tuple[str, Any]] | None = cls.__dict__.get("__results__")
+    if known is None:
+        found = cls.__attributes__.items()
+        known = [(n, a) for n, a in found if a.source == "class" and not a.init]
+        cls.__results__ = known
+    return known
 
 
 def _store(bench: Bench, recorder: Recorder, declared: RecipeIdentity) -> list[FileRecord]:

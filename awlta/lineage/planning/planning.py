@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from ...errors import AwltaError, BadValue, NotMade
+from ...persistent.engine.memory import uncollected
 from ...persistent.session import Session
 from ..currency.causes import Cause, reachable
 from ..currency.currency import Changes, Staleness, objects_of, staleness
@@ -87,6 +88,10 @@ class Draft:
 
     def plan(self, wanted: Sequence[Any]) -> None:
         """Work out everything that the wanted products need."""
+        with uncollected():
+            self._plan(wanted)
+
+    def _plan(self, wanted: Sequence[Any]) -> None:
         checked: set[int] = set()
         while True:
             self.nodes, self.number = [], {}
