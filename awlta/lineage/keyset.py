@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, case, select
+from sqlalchemy import CTE, BigInteger, ColumnElement, Select, and_, any_, case, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from ..persistent import Query, tables
 from ..persistent.engine import listing
@@ -88,6 +89,21 @@ def walk(first: Select[Any], name: str, *, down: bool, follow: Follow = any_inpu
     here, there = (d.c.target, d.c.product) if down else (d.c.product, d.c.target)
     found = found.union(select(case((follow(d), there))).join(found, here == found.c.id))
     return select(found.c.id).where(found.c.id.is_not(None)).cte(name)
+
+
+def named(found: CTE, dialect: str, *conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the statement for what a walk has found: key, class name, and whether it counts.
+
+    The conditions, on ``tables.product``, stand in the third column and not in a WHERE, nor are
+    the products joined on PostgreSQL: for either of these the databases, once they know how large
+    the table is, may read all of it for a handful of rows.
+    """
+    p = tables.product
+    statement = select(p.c.id, p.c.class_name, and_(*conditions).label("counts"))
+    if dialect == "postgresql":
+        keys: Any = func.array(select(found.c.id).scalar_subquery(), type_=ARRAY(BigInteger))
+        return statement.where(p.c.id == any_(keys))
+    return statement.join(found, found.c.id == p.c.id)
 
 
 def inputs_of(session: Session, keys: Sequence[int]) -> list[tuple[int, str, int, int]]:

@@ -19,20 +19,17 @@ from sqlalchemy import (
     Engine,
     Select,
     and_,
-    any_,
     bindparam,
-    func,
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from ...persistent import Persistent, tables
 from ...persistent.context import Context
 from ...persistent.engine.prepared import Prepared
 from ...persistent.session import CHUNK, Session
 from ...persistent.watches import watches
-from ..keyset import walk
+from ..keyset import named, walk
 
 
 def closure(
@@ -82,13 +79,7 @@ def related(session: Session, keys: Sequence[int], *, down: bool) -> list[tuple[
 def _related(context: Context, found: CTE, dialect: str) -> Select[Any]:
     """Return the statement for key, class name and whether it is in the read scope."""
     p = tables.product
-    statement = select(p.c.id, p.c.class_name, context.scope(p))
-    if dialect == "postgresql":  # a join would make it read all products of a middling table
-        keys: Any = func.array(select(found.c.id).scalar_subquery(), type_=ARRAY(BigInteger))
-        statement = statement.where(p.c.id == any_(keys))
-    else:
-        statement = statement.join(found, found.c.id == p.c.id)
-    return statement.order_by(p.c.creation_date, p.c.id)
+    return named(found, dialect, context.scope(p)).order_by(p.c.creation_date, p.c.id)
 
 
 def hidden_inputs(session: Session, keys: Sequence[int]) -> list[tuple[int, int]]:

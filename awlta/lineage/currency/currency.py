@@ -29,6 +29,7 @@ from ..keyset import (
     downwards,
     inputs_of,
     listed,
+    named,
     selected,
     to_be_listed,
     upwards,
@@ -289,7 +290,8 @@ def _among_ancestors(session: Session, keys: Sequence[int]) -> Staleness:
     came = _ingested()
     prepared = _names_upwards(session.database.engine, session.context, came)
     with session.database.read() as connection:
-        names = dict(prepared.rows(connection, keys=bound(session, keys)))
+        rows = prepared.rows(connection, keys=bound(session, keys))
+    names = {key: name for key, name, counts in rows if counts}
     every = list(names)
     causes = [*changed_recipes_of(session, every), *bad(session, every)]
     ruled = set(has_rules(registry[n] for n in set(names.values()) if n in registry))
@@ -306,10 +308,9 @@ def _among_ancestors(session: Session, keys: Sequence[int]) -> Staleness:
 @lru_cache(maxsize=64)
 def _names_upwards(engine: Engine, context: Context, came: frozenset[str]) -> Prepared:
     """Return the statement for key and class name of some products and their ancestors."""
-    p = tables.product
-    found = upwards(to_be_listed(engine.dialect.name), _passing(came))
-    named = select(p.c.id, p.c.class_name).join(found, found.c.id == p.c.id)
-    return Prepared(engine, named.where(context.scope(p)))
+    dialect = engine.dialect.name
+    found = upwards(to_be_listed(dialect), _passing(came))
+    return Prepared(engine, named(found, dialect, context.scope(tables.product)))
 
 
 def _spread(causes: Iterable[Cause], edges: Iterable[tuple[int, str, int, int]]) -> set[int]:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from ...persistent import tables
 from ...persistent.session import Session
 from ...persistent.tombstones import is_living
-from ..keyset import downwards, listed, upwards
+from ..keyset import downwards, listed, named, upwards
 from ..product import DataProduct
 from .causes import Cause
 from .currency import outdated_by
@@ -60,15 +60,12 @@ def dependents(session: Session, product: DataProduct) -> Dependents:
         return Dependents(session, ())
     key = product.__dict__["_key"]
     p, below = tables.product, downwards(listed(session, [key]))
-    statement = (
-        select(p.c.id, p.c.class_name)
-        .join(below, below.c.id == p.c.id)
-        .where(p.c.id != key, session.context.scope(p), is_living(p, session.context.until))
-        .order_by(p.c.creation_date, p.c.id)
-    )
+    conditions = (p.c.id != key, session.context.scope(p), is_living(p, session.context.until))
+    statement = named(below, session.database.dialect, *conditions)
     above = upwards(listed(session, [key]))
     with session.database.read() as connection:
-        found = [(k, name) for k, name in connection.execute(statement)]
+        rows = connection.execute(statement.order_by(p.c.creation_date, p.c.id)).all()
+        found = [(k, name) for k, name, counts in rows if counts]
         own = set(connection.execute(select(above.c.id)).scalars())
     if not found:
         return Dependents(session, ())

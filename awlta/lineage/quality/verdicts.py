@@ -27,7 +27,7 @@ from ...persistent.context import OBSERVATORY, PROJECT, Membership, memberships
 from ...persistent.engine.retry import retried
 from ...persistent.session import Session
 from ...persistent.watches import watches
-from ..keyset import downwards, listed
+from ..keyset import downwards, listed, named
 from ..workplace import current_database
 from .quality import newest
 from .standing import Subject, append, history, subjects
@@ -191,11 +191,11 @@ def verdicts(session: Session, key: int) -> list[Verdict]:
 
 def dependents(session: Session, keys: Sequence[int]) -> dict[int, str]:
     """Return key and class of everything in the read scope that was made from some products."""
-    below, p = downwards(listed(session, keys)), tables.product
-    statement = select(p.c.id, p.c.class_name).join(below, below.c.id == p.c.id)
+    below = downwards(listed(session, keys))
+    scope = session.context.scope(tables.product)
     with session.database.read() as connection:
-        rows = connection.execute(statement.where(session.context.scope(p)))
-        found = {row.id: row.class_name for row in rows}
+        rows = connection.execute(named(below, session.database.dialect, scope)).all()
+    found = {row.id: row.class_name for row in rows if row.counts}
     for key in keys:  # the walk begins with them
         found.pop(key, None)
     return found
