@@ -62,7 +62,7 @@ RATES = {
 
 PEERS_WANTED: dict[str, tuple[str, float]] = {
     "aiida_one": ("one_make_a_commit", 150),
-    "aiida_bulk": ("bulk_make", 10),
+    "aiida_bulk": ("bulk", 10),
     "aiida_ancestors": ("ancestors", 1000),
     "quantum_graph": ("plan_new", 25),
     "snakemake": ("plan_new", 130),

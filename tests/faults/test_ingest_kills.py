@@ -36,7 +36,7 @@ CALLS = [
     *("write", "pwrite64", "fsync", "fdatasync", "ftruncate", "fchmod"),
     *("link", "linkat", "rename", "unlink", "sendto"),
 ]
-N_SHORT = 3
+N_SHORT = 2
 
 PROGRAM = """
 import sys

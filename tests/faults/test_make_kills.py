@@ -28,13 +28,12 @@ PROGRAM = Path(__file__).with_name("make_album.py")
 
 INSTANTS = [
     ("pwrite64", 0.8),
-    ("fsync", 0.5),
     ("linkat", 0.3),
     ("sendto", 0.5),
 ]
 """System calls, and after which part of those that a clean run makes the process is killed."""
 
-OUTSIDE_INSTANTS = [("pwrite64", 0.6), ("sendto", 0.9)]
+OUTSIDE_INSTANTS = [("sendto", 0.9)]
 """The same where the dataserver is another process, which lives on."""
 
 
