@@ -2,9 +2,9 @@
 
 A product is out of date if its recipe is another now, another calibration would be chosen, an
 input is judged bad or carries a blocking flag, or an input is out of date. What was ingested
-stays as it came: nothing that it links makes it out of date. For many products it
-is asked first whether there is any cause at all, which is a few seeks into indexes; only then
-where it leads to. For few products their ancestors are asked.
+stays as it came: nothing that it links makes it out of date. For many products it is asked first
+whether there is any cause at all, which is a few seeks into indexes; only then where it leads to.
+For few products their ancestors are asked.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ def staleness(session: Session, wanted: Wanted, changes: Changes | None = None) 
 
 
 def _ingested() -> frozenset[str]:
-    """Return the names of classes without recipe that link products."""
+    """Return the names of the classes of products without recipe that link products."""
     return frozenset(
         name
         for name, cls in registry.items()
@@ -249,8 +249,8 @@ def _passing(names: frozenset[str]) -> Follow:
 
     def follow(edge: Any) -> ColumnElement[bool]:
         p = tables.product.alias()
-        named = or_(*(p.c.class_name == name for name in sorted(names)))
-        return and_(any_input(edge), ~exists().where(p.c.id == edge.c.product, named))
+        came = or_(*(p.c.class_name == name for name in sorted(names)))
+        return and_(any_input(edge), ~exists().where(p.c.id == edge.c.product, came))
 
     return follow
 

@@ -9,16 +9,14 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from ...persistent.classes.generate import framed, teller
+from ...digest import digest_text
+from ...persistent.classes.generate import teller
 from ...persistent.classes.records import shared_digest
 from ...persistent.tables import WORK_BYTES
 from ..files.filed import FileRecord
 
-Teller = Callable[[dict[str, Any]], str]
-"""Tells some attributes of an object as one text."""
-
-Tellers = tuple[str, Teller, Teller]
-"""The name of a class, framed, and how its settings and its results are told."""
+Teller = Callable[[dict[str, Any]], tuple[str, ...]]
+"""Tells names and values of some attributes of an object."""
 
 
 def identity_of(target: Any) -> str:
@@ -40,13 +38,13 @@ def work_of(product: Any, identity: Callable[[Any], str] = identity_of) -> str:
     Inputs count by identity: the content of shared objects such as parameters, the object_id of
     all others. The code is no part of it.
     """
-    cls = type(product)
-    head, settings, _ = cls.__dict__.get("__told__") or _tellers(cls)
-    held = product.__dict__
-    parts = [head, framed(held["category"]), settings(held)]
+    cls, held = type(product), product.__dict__
+    settings, _ = _tellers(cls)
+    parts = [cls.__name__, held["category"], *settings(held)]
     for role, position, target in product.linked():
-        parts.append(f"{framed(role)}{position}:{framed(identity(target))}")
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+        parts += (role, str(position), identity(target))
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def content_of(product: Any, files: Sequence[FileRecord], later: Collection[str] = ()) -> str:
@@ -60,15 +58,11 @@ def content_of(product: Any, files: Sequence[FileRecord], later: Collection[str]
         Attributes that its class has gained since it was made; they are left out.
     """
     cls = type(product)
-    if later:
-        head, settings, outputs = _tellers_before(cls, frozenset(later))
-    else:
-        head, settings, outputs = cls.__dict__.get("__told__") or _tellers(cls)
-    held = product.__dict__
-    parts = [framed("content"), head, settings(held), outputs(held)]
+    _, everything = _tellers(cls, frozenset(later))
+    parts = [cls.__name__, *everything(product.__dict__)]
     for record in sorted(files, key=lambda f: f.role):
-        parts.append(f"{framed(record.role)}{framed(record.content_digest)}")
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+        parts += (record.role, record.content_digest)
+    return digest_text("content", *parts)
 
 
 def key_of(work: str) -> bytes:
@@ -76,21 +70,13 @@ def key_of(work: str) -> bytes:
     return bytes.fromhex(work[: 2 * WORK_BYTES])
 
 
-def _tellers(cls: Any) -> Tellers:
-    """Return the name of a class, framed, and how its settings and its results are told."""
-    cls.__told__ = _tellers_before(cls, frozenset())
-    told: Tellers = cls.__told__
-    return told
-
-
-def _tellers_before(cls: Any, later: frozenset[str]) -> Tellers:
-    """Return the same for objects from before their class had some attributes."""
-    if "__told_before__" not in cls.__dict__:
-        cls.__told_before__ = {}
-    known: dict[frozenset[str], Tellers] = cls.__told_before__
+def _tellers(cls: Any, later: frozenset[str] = frozenset()) -> tuple[Teller, Teller]:
+    """Return how the settings of a class are told, and all its attributes but the later ones."""
+    known: dict[frozenset[str], tuple[Teller, Teller]] | None = cls.__dict__.get("__told__")
+    if known is None:
+        known = cls.__told__ = {}
     if later not in known:
-        own = [a for _, a in sorted(cls.__attributes__.items()) if a.source == "class"]
-        own = [a for a in own if a.name not in later]
-        settings, outputs = ([a for a in own if a.init is given] for given in (True, False))
-        known[later] = framed(cls.__name__), teller(settings), teller(outputs)
+        own = [a for n, a in sorted(cls.__attributes__.items()) if n not in later]
+        own = [a for a in own if a.source == "class"]
+        known[later] = teller([a for a in own if a.init]), teller(own)
     return known[later]

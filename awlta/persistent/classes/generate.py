@@ -133,19 +133,8 @@ def row(cls: type[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     return made
 
 
-def framed(text: str) -> str:
-    """Return a text as it stands in what a digest is taken of: its length, then itself.
-
-    The lengths keep ``("ab", "c")`` apart from ``("a", "bc")``.
-    """
-    return f"{len(text)}:{text}"
-
-
-def teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], str]:
-    """Return a function that tells names and values of an object as one text, for a digest.
-
-    Each name and value is framed (:func:`framed`); ``~`` stands for None.
-    """
+def teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], tuple[str, ...]]:
+    """Return a function that tells an object in texts, for a digest: each name, then its value."""
     names: dict[str, Any] = {}
     lines, told = ["def tell(d):"], []
     for n, attribute in enumerate(attributes):
@@ -159,9 +148,9 @@ def teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], str]:
                 names[f"e_{name}"] = attribute.codec.to_json
                 text = f"str(e_{name}(v))"
         lines.append(f"    v = d.get({name!r})")
-        lines.append(f"    t{n} = '~' if v is None else f'{{len(t := {text})}}:{{t}}'")
-        told.append(f"{framed(name)}{{t{n}}}")
-    lines.append(f"    return f{''.join(told)!r}")
+        lines.append(f"    t{n} = 'none' if v is None else {text}")
+        told.append(f"{name!r}, t{n}, ")
+    lines.append(f"    return ({''.join(told)})")
     return _compiled("tell", lines, names)
 
 

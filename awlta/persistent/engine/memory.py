@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Make many objects that all stay: to look for garbage among them takes a fifth of the time.
+    """Make many objects that all stay, without looking for garbage among them.
 
     For blocks of our own code alone; that of others may leave cycles with large arrays in them.
     """
