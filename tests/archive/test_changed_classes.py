@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from changing import FIRST
@@ -13,15 +10,15 @@ from parcels import altered
 from sqlalchemy import select
 
 from awlta.archive.parcel import export_parcel, import_parcel
-from awlta.config import Profile
 from awlta.errors import BadInput
-from awlta.lineage import Workspace
 from awlta.lineage.ancestry.publishing import publish
 from awlta.lineage.planning.refill import refill
 from awlta.persistent import tables
 from awlta.persistent.classes.forms import FORM
-from awlta.persistent.database import Database, create
+from awlta.persistent.database import Database
 from awlta.persistent.evolution.revisions import migrate
+
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
 
 TOTAL = '    total: Attribute[int] = persistent("number of frames", init=False)\n'
 
@@ -50,39 +47,6 @@ FOURTH = THIRD.replace(
     '    note: Attribute[str | None] = persistent("remark", default=None)\n',
 )
 """That class has another one."""
-
-OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_kind(request: pytest.FixtureRequest) -> str:
-    """From each kind of database to the other."""
-    return str(request.param)
-
-
-@pytest.fixture
-def new_place(
-    database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Callable[[], Workspace]]:
-    """Make workspaces of ada's, each on an empty database of the other kind."""
-    with ExitStack() as stack:
-
-        def make() -> Workspace:
-            number = len(list(tmp_path.glob("place-*")))
-            home = tmp_path / f"place-{number}"
-            home.mkdir()
-            url = f"sqlite:///{home / 'awlta.db'}"
-            if OTHER[database_kind] == "postgresql":
-                cluster = request.getfixturevalue("cluster")
-                name = cluster.new_database()
-                stack.callback(cluster.drop, name)
-                url = cluster.url(name)
-            create(url, 0)
-            workspace = Workspace(Profile(home, "ada", project="CRAB", database=url))
-            stack.callback(workspace.close)
-            return workspace
-
-        yield make
 
 
 def make(recipes, workspace):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,41 +15,17 @@ from parcels import altered
 
 from awlta.archive.doctor import examine
 from awlta.archive.parcel import absent_files, export_parcel, import_parcel
-from awlta.config import Profile
 from awlta.errors import BadInput
 from awlta.lineage import Workspace
 from awlta.lineage.retention.purging import purge
-from awlta.persistent.database import create
 
-OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_kind(request: pytest.FixtureRequest) -> str:
-    """From each kind of database to the other."""
-    return str(request.param)
+pytestmark = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"])
 
 
 @pytest.fixture
-def elsewhere(
-    database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Workspace]:
+def elsewhere(new_place: Callable[[], Workspace]) -> Workspace:
     """A workspace of ada's on the other kind of database, with a dataserver of its own."""
-    home = tmp_path / "elsewhere"
-    home.mkdir()
-    with ExitStack() as stack:
-        url = f"sqlite:///{home / 'awlta.db'}"
-        if OTHER[database_kind] == "postgresql":
-            cluster = request.getfixturevalue("cluster")
-            name = cluster.new_database()
-            stack.callback(cluster.drop, name)
-            url = cluster.url(name)
-        create(url, 0)
-        profile = Profile(home, "ada", project="CRAB", database=url)
-        workspace = Workspace(profile)
-        stack.callback(workspace.close)
-        profile.save()
-        yield workspace
+    return new_place()
 
 
 def summed(workspace: Workspace) -> Summed:
