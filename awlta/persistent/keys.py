@@ -19,49 +19,52 @@ NODE_SHIFT = 48
 _DRAWN = 256
 """Ids for which random bits are drawn at once."""
 
+_RANDOM = int.from_bytes(bytes.fromhex("3fffffffffffffff") * _DRAWN)
+_VARIANT = int.from_bytes(bytes.fromhex("8000000000000000") * _DRAWN)
+
+_COUNTS = [f"{n:03x}" for n in range(1 << 12)]
+
 _lock = threading.Lock()
-_last = 0
-_random: Iterator[str] = iter(())
+_last, _head = 0, ""
+_counts: Iterator[str] = iter(())
+_tails: list[str] = []
 
 
 def new_object_id() -> str:
     """Return a new UUIDv7 (RFC 9562, section 5.7), larger than all before in this process.
 
-    The 12 bits behind the milliseconds count sub-millisecond steps, so names sort by age. The
-    62 random bits are drawn for many ids at once, since a call to the system costs as much as
-    all the rest.
+    The 12 bits behind the milliseconds count within one of them (section 6.2, method 1), so names
+    sort by age; whoever needs more takes them from the next. The 62 random bits are drawn for
+    many ids at once, since a call to the system costs as much as all the rest.
     """
-    global _last, _random
+    global _last, _head, _counts
     with _lock:
-        now = time.time_ns() * 4096 // 1_000_000
-        _last = now = max(now, _last + 1)
-        tail = next(_random, None)
-        if tail is None:
-            _random = _draw()
-            tail = next(_random)
-    head = f"{now >> 12:012x}"
-    return f"{head[:8]}-{head[8:12]}-7{now & 0xFFF:03x}-{tail}"
+        now = time.time_ns() // 1_000_000
+        count = next(_counts, None)
+        if now > _last or count is None:
+            _last = max(now, _last + 1)
+            _head = f"{_last >> 16:08x}-{_last & 0xFFFF:04x}-7"
+            _counts = iter(_COUNTS)
+            count = next(_counts)
+        if not _tails:
+            _tails.extend(_draw())
+        return f"{_head}{count}-{_tails.pop()}"
 
 
-def _draw() -> Iterator[str]:
+def _draw() -> list[str]:
     """Return the last two groups of many ids: variant 2 and 62 random bits."""
-    digits = os.urandom(8 * _DRAWN).hex()
-    variants = "89ab"
-    return iter(
-        [
-            f"{variants[int(digits[n], 16) & 3]}{digits[n + 1 : n + 4]}-{digits[n + 4 : n + 16]}"
-            for n in range(0, 16 * _DRAWN, 16)
-        ]
-    )
+    raw = (int.from_bytes(os.urandom(8 * _DRAWN)) & _RANDOM | _VARIANT).to_bytes(8 * _DRAWN)
+    return [raw[n : n + 8].hex("-", 6) for n in range(0, 8 * _DRAWN, 8)]
 
 
-def _forget() -> None:
+def _begin_anew() -> None:
     """Draw anew in a forked child: its parent's random bits are not its own."""
-    global _random
-    _random = iter(())
+    global _lock
+    _lock = threading.Lock()
+    _tails.clear()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def object_id_of(raw: bytes) -> str:
