@@ -18,6 +18,9 @@ from typing import BinaryIO
 CHUNK = 1 << 20
 """Bytes read and sent at a time."""
 
+FRAME = 8
+"""Bytes of a length in front of a text, the highest first."""
+
 
 @dataclass(frozen=True)
 class Digests:
@@ -73,11 +76,15 @@ def digest_file(path: Path) -> Digests:
     return digester.result()
 
 
-def digest_text(*parts: str) -> str:
-    """Return the sha256 of several texts, each prefixed by its length.
+def framed(*parts: str) -> bytes:
+    """Return texts as bytes, each behind the number of its bytes.
 
     The lengths keep ``("ab", "c")`` apart from ``("a", "bc")``.
     """
     raw = [part.encode() for part in parts]
-    whole = b"".join([piece for text in raw for piece in (len(text).to_bytes(8, "big"), text)])
-    return hashlib.sha256(whole).hexdigest()
+    return b"".join([piece for text in raw for piece in (len(text).to_bytes(FRAME, "big"), text)])
+
+
+def digest_text(*parts: str) -> str:
+    """Return the sha256 of several texts, framed."""
+    return hashlib.sha256(framed(*parts)).hexdigest()

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from sqlalchemy.pool import NullPool
 from ..errors import ConfigError, Conflict, Fault, Unreachable
 from . import tables
 from .attributes.sky import ensure_sines
+from .context import CONTEXT_COLUMNS
 from .engine.access import Role, refuse_rights, refuse_to_create, secure, secure_all
 from .engine.prepared import run, tell_statements
 from .engine.presence import Parts, absent_of, refuse_orphans
 from .engine.retry import is_conflict, retried
 from .engine.statistics import Growth
+from .engine.thinning import FEWEST, thinned
 from .engine.turns import Turns
 from .keys import first_key
 from .watches import pause
@@ -268,9 +271,15 @@ class Database:
         self._growth.wrote(table, len(rows))
         if self.dialect == "postgresql" and len(rows) >= _COPY_FROM:
             self._copy(connection, table, rows)
+            return
+        given: Iterable[tuple[Any, ...]] = rows
+        if self.dialect == "sqlite" and len(rows) >= FEWEST:
+            marks, given = thinned(rows, _context_places(table))
+            statement = f"{self._into(table)} VALUES ({', '.join(marks)})"
         else:
-            with closing(_driver_of(connection).cursor()) as cursor:
-                cursor.executemany(self._statement(table), rows)
+            statement = self._statement(table)
+        with closing(_driver_of(connection).cursor()) as cursor:
+            cursor.executemany(statement, given)
 
     def _statement(self, table: Table) -> str:
         """Return the INSERT of a table."""
@@ -278,9 +287,11 @@ class Database:
         if have is None:
             mark = "?" if self.dialect == "sqlite" else "%s"
             marks = ", ".join([mark] * len(table.columns))
-            statement = f"INSERT INTO {self._quoted(table.name)} ({self._columns(table)})"
-            have = self._inserts[table] = f"{statement} VALUES ({marks})"
+            have = self._inserts[table] = f"{self._into(table)} VALUES ({marks})"
         return have
+
+    def _into(self, table: Table) -> str:
+        return f"INSERT INTO {self._quoted(table.name)} ({self._columns(table)})"
 
     def _quoted(self, name: str) -> str:
         return self.engine.dialect.identifier_preparer.quote(name)
@@ -364,6 +375,12 @@ class Database:
         if self._turns is not None:
             self._turns.close()
         self.engine.dispose()
+
+
+@cache
+def _context_places(table: Table) -> tuple[int, ...]:
+    """Return the places of owner, project and level among the columns of a table."""
+    return tuple(n for n, c in enumerate(table.columns) if c.name in CONTEXT_COLUMNS)
 
 
 def _driver_of(connection: Connection) -> Any:

@@ -6,7 +6,7 @@ Writing goes through a :class:`~awlta.persistent.classes.unit.Unit`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -22,11 +22,12 @@ from .attributes.attributes import AnyLink, LinkList
 from .attributes.conditions import Column
 from .classes.loading import Loader
 from .classes.model import Persistent, find_class, link_to_known, remember_batch
+from .classes.unit import Entry, shared_names
 from .classes.unit import Unit as Unit
-from .classes.unit import shared_names
 from .context import Context
 from .database import Database
 from .engine.listing import bound, to_be_listed
+from .engine.memory import uncollected
 from .engine.prepared import Prepared
 from .engine.retry import retried
 from .keys import check_object_id
@@ -260,11 +261,10 @@ class Session:
         with self.database.write(durable=durable) as connection:
             unit = Unit(self.database, self.context, connection)
             yield unit
-            unit.flush()
-        for entry in unit.entries():
-            self._keep(entry.obj, entry.values(), entry.key)
-        for entry in unit.entries():
-            link_to_known(entry.obj)
+            with uncollected():
+                unit.flush()
+        with uncollected():
+            self._keep(unit.entries())
 
     @retried
     def commit(self, *objects: Persistent) -> None:
@@ -285,15 +285,23 @@ class Session:
         with self.database.read() as connection:
             return [str(UUID(bytes=bytes(raw))) for (raw,) in connection.execute(statement)]
 
-    def _keep(self, obj: Persistent, values: dict[str, Any], key: int) -> None:
-        """Take a committed object into the identity map, after the transaction.
+    def _keep(self, entries: Collection[Entry]) -> None:
+        """Take committed objects into the identity map, after the transaction.
 
         What is in memory already as another object, of equal content, stays usable and knows it.
         """
-        obj.__dict__.update(values, _key=key, _store=self)
-        known = self._objects.setdefault(key, obj)
-        if known is not obj:
-            obj.__dict__["_twin"] = known
+        for obj, key, object_id, created, content_digest in entries:
+            held, cls = obj.__dict__, type(obj)
+            held["object_id"], held["creation_date"] = object_id, created
+            if "content_digest" in cls.__attributes__:
+                held["content_digest"] = content_digest
+            held["_key"], held["_store"] = key, self
+            if not cls.__shared__:  # its key is a new one
+                self._objects[key] = obj
+            elif (known := self._objects.setdefault(key, obj)) is not obj:
+                held["_twin"] = known
+        for entry in entries:
+            link_to_known(entry.obj)
 
 
 @lru_cache(maxsize=64)

@@ -7,16 +7,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from ...digest import digest_text
-from ...persistent.classes.generate import teller
+from ...digest import framed
+from ...persistent.classes.generate import byte_teller, text_teller
 from ...persistent.classes.records import shared_digest
 from ...persistent.tables import WORK_BYTES
 from ..files.filed import FileRecord
 
-Teller = Callable[[dict[str, Any]], tuple[str, ...]]
-"""Tells names and values of some attributes of an object."""
+_NONE: frozenset[str] = frozenset()
+
+
+class Told(NamedTuple):
+    """How the objects of a class are told for a digest.
+
+    Attributes
+    ----------
+    work, content : str, bytes
+        How each begins.
+    settings, everything : callable
+        Attributes that are given, and all, from an object's ``__dict__``.
+    """
+
+    work: str
+    content: bytes
+    settings: Callable[[dict[str, Any]], str]
+    everything: Callable[[dict[str, Any]], bytes]
 
 
 def identity_of(target: Any) -> str:
@@ -38,16 +54,16 @@ def work_of(product: Any, identity: Callable[[Any], str] = identity_of) -> str:
     Inputs count by identity: the content of shared objects such as parameters, the object_id of
     all others. The code is no part of it.
     """
-    cls, held = type(product), product.__dict__
-    settings, _ = _tellers(cls)
-    parts = [cls.__name__, held["category"], *settings(held)]
+    held = product.__dict__
+    told, category = _told(type(product)), held["category"]
+    parts = [told.work, f"{len(category)}:{category}", told.settings(held)]
     for role, position, target in product.linked():
-        parts += (role, str(position), identity(target))
-    text = "".join([f"{len(part)}:{part}" for part in parts])
-    return hashlib.sha256(text.encode()).hexdigest()
+        place, name = str(position), identity(target)
+        parts.append(f"{len(role)}:{role}{len(place)}:{place}{len(name)}:{name}")
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def content_of(product: Any, files: Sequence[FileRecord], later: Collection[str] = ()) -> str:
+def content_of(product: Any, files: Sequence[FileRecord], later: Collection[str] = _NONE) -> str:
     """Return the content digest of a product: its attributes and the content of its files.
 
     Parameters
@@ -57,12 +73,11 @@ def content_of(product: Any, files: Sequence[FileRecord], later: Collection[str]
     later : collection of str
         Attributes that its class has gained since it was made; they are left out.
     """
-    cls = type(product)
-    _, everything = _tellers(cls, frozenset(later))
-    parts = [cls.__name__, *everything(product.__dict__)]
+    told = _told(type(product), frozenset(later))
+    whole = told.content + told.everything(product.__dict__)
     for record in sorted(files, key=lambda f: f.role):
-        parts += (record.role, record.content_digest)
-    return digest_text("content", *parts)
+        whole += framed(record.role, record.content_digest)
+    return hashlib.sha256(whole).hexdigest()
 
 
 def key_of(work: str) -> bytes:
@@ -70,13 +85,16 @@ def key_of(work: str) -> bytes:
     return bytes.fromhex(work[: 2 * WORK_BYTES])
 
 
-def _tellers(cls: Any, later: frozenset[str] = frozenset()) -> tuple[Teller, Teller]:
-    """Return how the settings of a class are told, and all its attributes but the later ones."""
-    known: dict[frozenset[str], tuple[Teller, Teller]] | None = cls.__dict__.get("__told__")
+def _told(cls: Any, later: frozenset[str] = _NONE) -> Told:
+    """Return how objects of a class are told, from before it had some attributes."""
+    known: dict[frozenset[str], Told] | None = cls.__dict__.get("__told__")
     if known is None:
         known = cls.__told__ = {}
     if later not in known:
+        name = cls.__name__
         own = [a for n, a in sorted(cls.__attributes__.items()) if n not in later]
         own = [a for a in own if a.source == "class"]
-        known[later] = teller([a for a in own if a.init]), teller(own)
+        settings = text_teller([a for a in own if a.init])
+        head = f"{len(name)}:{name}", framed("content", name)
+        known[later] = Told(*head, settings, byte_teller(own))
     return known[later]

@@ -155,7 +155,7 @@ class Plan:
 
     def target_of(self, product: Any) -> Target:
         """Return the target that a product which was planned stands for, or is replaced by."""
-        return self.targets[self._draft.number[id(self._draft.stand_in(product))]]
+        return self.targets[self._draft.number[self._draft.stand_in(product)]]
 
     @property
     def to_make(self) -> list[Target]:

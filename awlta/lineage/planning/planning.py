@@ -28,9 +28,8 @@ class Node:
 
     Attributes
     ----------
-    obj : DataProduct or None
-        The intention; a committed product that is as it should be needs no object.
-    class_name : str
+    obj : DataProduct
+        The intention, or a committed product that is as it should be.
     inputs : list of int
         Numbers of the nodes that it is made from.
     level : int
@@ -43,17 +42,20 @@ class Node:
         Why it cannot be made.
     """
 
-    __slots__ = ("causes", "class_name", "error", "found", "inputs", "level", "obj", "state")
+    state = State.MISSING
+    found: Found | None = None
+    causes: tuple[Cause, ...] = ()
+    error: AwltaError | None = None
 
-    def __init__(self, obj: Any, class_name: str, inputs: list[int], level: int) -> None:
+    def __init__(self, obj: Any, inputs: list[int], level: int) -> None:
         self.obj = obj
-        self.class_name = class_name
         self.inputs = inputs
         self.level = level
-        self.state = State.MISSING
-        self.found: Found | None = None
-        self.causes: tuple[Cause, ...] = ()
-        self.error: AwltaError | None = None
+
+    @property
+    def class_name(self) -> str:
+        """Name of the class of the product."""
+        return type(self.obj).__name__
 
 
 class Draft:
@@ -76,15 +78,14 @@ class Draft:
     ) -> None:
         self.session = session
         self.nodes: list[Node] = []
-        self.number: dict[int, int] = {}
+        self.number: dict[Any, int] = {}
         self.successors = dict(successors or {})
-        self.anew = {id(obj) for obj in anew}
+        self.anew = set(anew)
         self._leaves: dict[int, Any] = {}
-        self._replaced: dict[int, tuple[Found, list[Cause]]] = {}
+        self._replaced: dict[Any, tuple[Found, list[Cause]]] = {}
         self._links: dict[type[Any], list[tuple[str, bool, bool]]] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[Any, str] = {}
         self._has_blocked = False
-        self._kept: list[Any] = []
 
     def plan(self, wanted: Sequence[Any]) -> None:
         """Work out everything that the wanted products need."""
@@ -108,15 +109,15 @@ class Draft:
         self._look_up()
         for obj in wanted:
             is_stored = "_store" in obj.__dict__
-            if is_stored and self.stand_in(obj) is obj and id(obj) not in self.number:
+            if is_stored and self.stand_in(obj) is obj and obj not in self.number:
                 self._add_current(obj)
 
     def _add_current(self, obj: Any) -> None:
         """Add a committed product that is as it should be."""
-        node = Node(obj, type(obj).__name__, [], 0)
+        node = Node(obj, [], 0)
         node.state = State.EXISTS
         node.found = Found(obj.__dict__["_key"], obj.object_id, node.class_name)
-        self.number[id(obj)] = len(self.nodes)
+        self.number[obj] = len(self.nodes)
         self.nodes.append(node)
 
     def stand_in(self, obj: Any) -> Any:
@@ -130,42 +131,39 @@ class Draft:
         """Take intentions and the intentions that they link, inputs first."""
         for root in wanted:
             absent = self._take(root)
-            entered, stack = {id(root)}, [root, *reversed(absent)] if absent else []
-            while stack:
-                obj = stack[-1]
-                absent = self._take(obj)
-                if not absent:
-                    stack.pop()
-                    continue
-                entered.add(id(obj))
-                if any(id(one) in entered for one in absent):
-                    raise BadValue(
-                        f"{obj!r} is made from itself", expected="links that lead to older products"
-                    )
-                stack += reversed(absent)
+            if absent:
+                self._take_with(root, absent)
+
+    def _take_with(self, root: Any, absent: list[Any]) -> None:
+        """Take an intention after those that it links and that are absent yet."""
+        entered, stack = {root}, [root, *reversed(absent)]
+        while stack:
+            obj = stack[-1]
+            absent = self._take(obj)
+            if not absent:
+                stack.pop()
+                continue
+            entered.add(obj)
+            if not entered.isdisjoint(absent):
+                raise BadValue(
+                    f"{obj!r} is made from itself", expected="links that lead to older products"
+                )
+            stack += reversed(absent)
 
     def _take(self, obj: Any) -> list[Any]:
         """Add the node of an intention if those that it links are there; return the others."""
-        if id(obj) in self.number or "_store" in obj.__dict__:
+        held, number, nodes = obj.__dict__, self.number, self.nodes
+        if obj in number or "_store" in held:
             return []
-        inputs, level, absent = self._inputs(obj)
-        if not absent:
-            self.number[id(obj)] = len(self.nodes)
-            self.nodes.append(Node(obj, type(obj).__name__, inputs, level))
-        return absent
-
-    def _inputs(self, obj: Any) -> tuple[list[int], int, list[Any]]:
-        """Return the numbers of the intentions that one links, its level, and those not taken."""
         inputs: list[int] = []
         absent: list[Any] = []
         level = 0
-        held, number, nodes = obj.__dict__, self.number, self.nodes
         for name, many, is_input in self._links_of(type(obj)):
             value = held[name] if name in held else getattr(obj, name)
             if value is None:
                 continue
             for target in value if many else (value,):
-                place = number.get(id(target))
+                place = number.get(target)
                 if place is None and "_store" in target.__dict__:
                     if not is_input:
                         continue
@@ -174,14 +172,17 @@ class Draft:
                     if key not in self.successors:
                         continue
                     target = self.successors[key]
-                    place = number.get(id(target))
+                    place = number.get(target)
                 if place is None:
                     absent.append(target)
                     continue
                 inputs.append(place)
                 if nodes[place].level >= level:
                     level = nodes[place].level + 1
-        return inputs, level, absent
+        if not absent:
+            number[obj] = len(nodes)
+            nodes.append(Node(obj, inputs, level))
+        return absent
 
     def _links_of(self, cls: type[Any]) -> list[tuple[str, bool, bool]]:
         """Return the links of a class that may lead to products: name, many, is an input."""
@@ -224,18 +225,20 @@ class Draft:
                 links = {role: objects[other] for role, other in chosen.get(key, {}).items()}
                 self.successors[key] = again(obj, links, self.successors)
             found = Found(key, obj.object_id, type(obj).__name__)
-            self._replaced[id(self.successors[key])] = (found, own.get(key, []))
+            self._replaced[self.successors[key]] = (found, own.get(key, []))
 
     # what exists -------------------------------------------------------------------------
 
     def _look_up(self) -> None:
         """Find out level by level what exists: one statement a level."""
         changes = Changes(self.session, {type(node.obj) for node in self.nodes})
-        levels: dict[int, list[Node]] = {}
-        for node in self.nodes:
-            levels.setdefault(node.level, []).append(node)
-        for _, nodes in sorted(levels.items()):
-            ready = [node for node in nodes if self._may_exist(node)]
+        levels: dict[int, list[int]] = {}
+        for number, node in enumerate(self.nodes):
+            levels.setdefault(node.level, []).append(number)
+        exist: set[int] = set()
+        for _, numbers in sorted(levels.items()):
+            nodes = [self.nodes[number] for number in numbers]
+            ready = [node for node in nodes if exist.issuperset(node.inputs)]
             if ready:
                 works = [work_key(node.obj, self._identity) for node in ready]
                 found = by_work(self.session, list(set(works)))
@@ -243,12 +246,10 @@ class Draft:
                 own = changes.of(names) if names else {}
                 for node, work in zip(ready, works, strict=True):
                     self._settle(node, found.get(work, ()), own)
-            for node in nodes:
+            for number, node in zip(numbers, nodes, strict=True):
                 self._finish(node)
-
-    def _may_exist(self, node: Node) -> bool:
-        """Tell whether all inputs of a node are committed, if only to be replaced."""
-        return all(self.nodes[number].found is not None for number in node.inputs)
+                if node.found is not None:  # if only to be replaced
+                    exist.add(number)
 
     def _settle(self, node: Node, same: Sequence[Found], own: Mapping[int, list[Cause]]) -> None:
         """Take the newest product of the same work that is up to date, or else the newest.
@@ -262,7 +263,7 @@ class Draft:
                 continue
             if fresh and one.key not in own:
                 node.found, node.causes = one, ()
-                node.state = State.STALE if id(node.obj) in self.anew else State.EXISTS
+                node.state = State.STALE if node.obj in self.anew else State.EXISTS
                 return
             if node.found is None:
                 node.found, node.causes = one, tuple(own.get(one.key, ()))
@@ -271,7 +272,7 @@ class Draft:
     def _finish(self, node: Node) -> None:
         """Settle the state of a node that was looked up."""
         if node.state is not State.EXISTS:
-            replaced = self._replaced.get(id(node.obj)) if self._replaced else None
+            replaced = self._replaced.get(node.obj) if self._replaced else None
             if replaced is not None:
                 node.found, node.causes = replaced[0], tuple(replaced[1])
                 node.state = State.STALE
@@ -282,7 +283,7 @@ class Draft:
             if self._has_blocked and (node.error is not None or self._is_blocked(node)):
                 node.state = State.BLOCKED
         if node.found is not None:
-            self._names[id(node.obj)] = node.found.object_id
+            self._names[node.obj] = node.found.object_id
 
     def _is_blocked(self, node: Node) -> bool:
         return any(self.nodes[number].state is State.BLOCKED for number in node.inputs)
@@ -293,7 +294,7 @@ class Draft:
         key, told = node.found.key, {cause.part for cause in node.causes}
         found: dict[Cause, None] = {}
         for role, _, target in node.obj.linked(inputs_only=True):
-            number = self.number.get(id(self.stand_in(target)))
+            number = self.number.get(self.stand_in(target))
             if number is None or self.nodes[number].state is State.EXISTS or role in told:
                 continue
             before = self.nodes[number]
@@ -304,14 +305,13 @@ class Draft:
 
     def _identity(self, target: Any) -> str:
         """Return what an input counts by: what it stands for, found by the level before."""
-        known = self._names.get(id(target))
+        known = self._names.get(target)
         if known is None:
             stands = self.stand_in(target)
-            known = self._names.get(id(stands)) if stands is not target else None
+            known = self._names.get(stands) if stands is not target else None
             if known is None:
                 known = identity_of(target)
-            self._names[id(target)] = known
-            self._kept.append(target)  # so that its id is not given to another object
+            self._names[target] = known
         return known
 
 
@@ -324,10 +324,10 @@ def successor(session: Session, product: Any) -> Any:
     own = product.__dict__["_key"]
     chosen = {c.part: c.new_key for c in state.causes if c.product == own and c.new_key is not None}
     objects = objects_of(session, set(chosen.values()))
-    there = {id(n.obj): n.found for n in draft.nodes if n.found and n.state is State.EXISTS}
+    there = {n.obj: n.found for n in draft.nodes if n.found and n.state is State.EXISTS}
     loaded = objects_of(session, {found.key for found in there.values()})
     stand_ins = {
-        key: loaded[there[id(one)].key] if id(one) in there else one
+        key: loaded[there[one].key] if one in there else one
         for key, one in draft.successors.items()
     }
     return again(product, {role: objects[key] for role, key in chosen.items()}, stand_ins)
@@ -342,7 +342,7 @@ def obstacle(product: Any, exists: bool) -> AwltaError | None:
             expected="an input that is committed and not judged bad",
             do="Ingest it, link another, or overrule its verdict or flags with a reason",
         )
-    if product.category not in CATEGORIES:
+    if product.__dict__["category"] not in CATEGORIES:
         return BadValue(f"category = {product.category!r}", expected="one of A, B and C")
     return None
 

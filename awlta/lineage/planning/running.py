@@ -107,7 +107,7 @@ class _Run:
         keys = {
             n: e.current
             for n, e in zip(wanted, found, strict=True)
-            if e.current is not None and id(nodes[n].obj) not in self.draft.anew
+            if e.current is not None and nodes[n].obj not in self.draft.anew
         }
         first = {work: n for n, work in reversed(wanted.items()) if n not in keys}
         products = [nodes[n].obj for n in sorted(first.values())]
@@ -162,7 +162,7 @@ class _Run:
     def _now(self, target: Any, is_input: bool) -> Any:
         """Return what is there of an input."""
         stands = self.draft.stand_in(target) if is_input else target
-        number = self.draft.number.get(id(stands))
+        number = self.draft.number.get(stands)
         return target if number is None else self.there.get(number, target)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...digest import FRAME, framed
 from ..attributes.attributes import MISSING, AnyLink, Attribute, LinkList
 from ..keys import new_object_id, object_id_of
 from ..tables import own_attributes
@@ -133,10 +134,30 @@ def row(cls: type[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
     return made
 
 
-def teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], tuple[str, ...]]:
-    """Return a function that tells an object in texts, for a digest: each name, then its value."""
+def text_teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], str]:
+    """Return a function that tells an object as a text for a digest: names and values.
+
+    Each stands behind the number of its characters and a colon, such as ``4:name5:LST-1``.
+    """
+    lines, names = _texts(attributes)
+    told = [f"{len(a.name)}:{a.name}{{len(t{n})}}:{{t{n}}}" for n, a in enumerate(attributes)]
+    return _compiled("tell", [*lines, f"    return f{''.join(told)!r}"], names)
+
+
+def byte_teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], bytes]:
+    """Return a function that tells an object as :func:`~awlta.digest.framed` names and values."""
+    lines, names = _texts(attributes)
+    told = []
+    for n, attribute in enumerate(attributes):
+        lines.append(f"    t{n} = t{n}.encode()")
+        told.append(f"{framed(attribute.name)!r}, len(t{n}).to_bytes({FRAME}, 'big'), t{n}, ")
+    return _compiled("tell", [*lines, f"    return b''.join(({''.join(told)}))"], names)
+
+
+def _texts(attributes: list[Attribute[Any]]) -> tuple[list[str], dict[str, Any]]:
+    """Return the first lines of a function that gives each value as a text, t0, t1, ..."""
     names: dict[str, Any] = {}
-    lines, told = ["def tell(d):"], []
+    lines = ["def tell(d):"]
     for n, attribute in enumerate(attributes):
         name = attribute.name
         match attribute.codec.name:
@@ -149,9 +170,7 @@ def teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], tuple
                 text = f"str(e_{name}(v))"
         lines.append(f"    v = d.get({name!r})")
         lines.append(f"    t{n} = 'none' if v is None else {text}")
-        told.append(f"{name!r}, t{n}, ")
-    lines.append(f"    return ({''.join(told)})")
-    return _compiled("tell", lines, names)
+    return lines, names
 
 
 def reader(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any], tuple[Any, ...]], None]:

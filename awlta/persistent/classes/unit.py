@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -39,13 +39,6 @@ class Entry(NamedTuple):
     object_id: str
     created: datetime
     content_digest: str | None
-
-    def values(self) -> dict[str, Any]:
-        """Return the attributes that the system gives."""
-        found = {"object_id": self.object_id, "creation_date": self.created}
-        if "content_digest" in type(self.obj).__attributes__:
-            found["content_digest"] = self.content_digest
-        return found
 
 
 Form = tuple[list[tuple[Any, ...]], Callable[[dict[str, Any]], tuple[Any, ...]]]
@@ -85,6 +78,8 @@ class Unit:
         self._shared: dict[bytes, Entry] = {}
         self._keys: Iterator[int] = iter(())
         self._block = _FIRST_KEYS
+        # the driver of SQLite takes long over a bool, which is a number there
+        self._truth = (0, 1) if database.dialect == "sqlite" else (False, True)
 
     def key(self) -> int:
         """Return a new integer key; they are taken in blocks, and what is left is not used."""
@@ -106,7 +101,7 @@ class Unit:
             rows = self._rows[table] = []
         return rows
 
-    def entries(self) -> Iterable[Entry]:
+    def entries(self) -> Collection[Entry]:
         """Return every object that was added."""
         return self._entries.values()
 
@@ -201,10 +196,10 @@ class Unit:
             _refuse_incomplete(obj)
             raise
         if links:
-            edges, steps = self._of(tables.dep), cls.__links__
+            edges, steps, truth = self._of(tables.dep), cls.__links__, self._truth
             for role, position, target in links:
                 there = target.__dict__.get("_key") or self._entries[target.object_id].key
-                edges.append((key, role, position, there, steps[role].is_input, *context))
+                edges.append((key, role, position, there, truth[steps[role].is_input], *context))
 
     def _form(self, cls: type[Any]) -> list[Form]:
         """Return the forms of a class, one a table; the tables are made if need be."""
