@@ -36,7 +36,7 @@ class Selection:
         As the classes' ``targets`` understand them.
     """
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         self.values = values
         self._found: dict[type[Any], list[Any]] = {}
         self._parameters: dict[tuple[Any, ...], Any] = {}

@@ -229,6 +229,26 @@ def test_a_name_that_columns_or_methods_have_is_refused(name):
         declare(Attribute[int], persistent("x"), name=name)
 
 
+def test_attributes_may_have_the_names_of_builtins_and_of_one_another(session, new_session):
+    class Shadow(Persistent):
+        """Names that code written for the class could take for its own."""
+
+        type: Attribute[str] = persistent("kind")
+        isinstance: Attribute[int] = persistent("a number")
+        self: Attribute[float] = persistent("a number")
+        d: Attribute[float] = persistent("a number", default=1.0)
+        a_d: Attribute[float] = persistent("a number", default=2.0)
+        v: Attribute[str] = persistent("a text", default="v")
+        row: Attribute[Light | None] = persistent("a colour", default=None)
+
+    values = {"type": "a", "isinstance": 1, "self": 3.0, "d": 4.0, "row": Light.RED}
+    shadow = Shadow(**values).commit()
+    found = read_again(new_session, shadow)
+    assert {n: getattr(found, n) for n in values} == values
+    assert (found.a_d, found.v) == (2.0, "v")
+    assert (Shadow.type == "a").counts("self") == {3.0: 1}
+
+
 def test_a_declaration_without_annotation_is_refused():
     with pytest.raises(BadValue, match=r"Bare.x has no annotation"):
         type("Bare", (Persistent,), {"x": persistent("x")})

@@ -261,6 +261,7 @@ def test_forgotten_brackets_are_explained():
         (lambda: len((Dish.height > 1) & (Sensor.n_pixels > 1)), "asks both Dish and Sensor"),
         (lambda: Dish.select_all().order_by("sensor"), "ends at a link"),
         (lambda: Dish.select_all().order_by("sensor.name.x"), "cannot be walked"),
+        (lambda: Dish.select_all().counts(Dish.height), "Dish.height is no dotted path"),
         (lambda: Dish.select_all().order_by("sensor..name"), "cannot be walked"),
         (lambda: Layout.select_all().order_by("dishes.name").all(), "has many values"),
         (lambda: Layout.select_all().values("dishes.name"), "has many values"),

@@ -164,12 +164,15 @@ class Plan:
 
     def counts(self) -> dict[str, dict[State, int]]:
         """Return for each class how many of its products are in which state, inputs first."""
-        pairs = Counter((node.class_name, node.state) for node in self._nodes)
-        pairs.update((name, State.EXISTS) for _, name in self._existing)
-        found: dict[str, dict[State, int]] = {}
-        for (name, state), number in pairs.items():
-            found.setdefault(name, {})[state] = number
-        return found
+        states: dict[str, list[State]] = {}
+        for node in self._nodes:
+            states.setdefault(type(node.obj).__name__, []).append(node.state)
+        for _, name in self._existing:
+            states.setdefault(name, []).append(State.EXISTS)
+        return {
+            name: {state: these.count(state) for state in dict.fromkeys(these)}
+            for name, these in states.items()
+        }
 
     @cached_property
     def _costs(self) -> dict[str, Cost]:

@@ -187,8 +187,10 @@ def resolve(root: type[Any], dotted: str) -> Column[Any]:
     Raises
     ------
     QueryError
-        A step is misspelt, or the path ends at a link.
+        It is no text, a step is misspelt, or the path ends at a link.
     """
+    if not isinstance(dotted, str):
+        raise QueryError(f"{dotted!r} is no dotted path", expected="a text, such as 'run'")
     place: Any = Path(root)
     for step in dotted.split("."):
         if isinstance(place, Column) or not step.isidentifier():

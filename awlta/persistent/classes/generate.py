@@ -17,10 +17,10 @@ from ..keys import new_object_id, object_id_of
 from ..tables import own_attributes
 
 _PLAIN = {
-    "float": "type({v}) is float and {v} == {v}",
-    "int": "type({v}) is int and -{limit} <= {v} < {limit}",
-    "str": "type({v}) is str and {v}.isascii() and '\\0' not in {v}",
-    "bool": "type({v}) is bool",
+    "float": "_type({v}) is float and {v} == {v}",
+    "int": "_type({v}) is int and -{limit} <= {v} < {limit}",
+    "str": "_type({v}) is str and {v}.isascii() and '\\0' not in {v}",
+    "bool": "_type({v}) is bool",
 }
 """When a value can be taken as it stands; any other goes through the attribute's check."""
 
@@ -38,39 +38,61 @@ def constructor(cls: type[Any]) -> Callable[..., bool]:
     """Return a function that fills a new object from keywords.
 
     It returns False where something compulsory is missing, for the caller to say what; an
-    unknown keyword is a TypeError.
+    unknown keyword is a TypeError. Its own names begin with an underscore, which no attribute's
+    does.
     """
-    arguments, body, pending = [], [], []
-    names: dict[str, Any] = {"MISSING": MISSING, "new_object_id": new_object_id, "List": LinkList}
+    arguments, body, held, after = [], [], [], []
+    names: dict[str, Any] = {
+        "_MISSING": MISSING,
+        "_new_object_id": new_object_id,
+        "_List": LinkList,
+        "_type": type,
+        "_isinstance": isinstance,
+    }
     for name, attribute in cls.__attributes__.items():
         if attribute.init:
-            arguments.append(f"{name}=MISSING")
-            names[f"a_{name}"] = attribute
+            arguments.append(f"{name}=_MISSING")
+            names[f"_a_{name}"] = attribute
             body += _take_attribute(name, attribute, names)
+            if attribute.default is MISSING and attribute.source != "class":
+                after.append(f"    if {name} is not _MISSING: _held[{name!r}] = {name}")
+            else:
+                held.append(f"{name!r}: {name}")
         elif attribute.default is not MISSING:
-            names[f"d_{name}"] = attribute.default
-            body.append(f"    d[{name!r}] = d_{name}")
+            names[f"_d_{name}"] = attribute.default
+            held.append(f"{name!r}: _d_{name}")
     for name, step in cls.__links__.items():
-        arguments.append(f"{name}=MISSING")
-        names[f"s_{name}"] = step
+        arguments.append(f"{name}=_MISSING")
+        names[f"_s_{name}"] = step
+        if step.many:
+            after.append(
+                f"    if {name} is _MISSING: _held[{name!r}] = _List(_self, _s_{name}, [])"
+            )
+            after.append(f"    else: _self.{name} = {name}")
+            continue
         body += _take_link(name, step, cls, names)
+        if step.valid_at is None:
+            held.append(f"{name!r}: {name}")
+        else:
+            after.append(f"    if {name} is not _MISSING: _held[{name!r}] = {name}")
+    for name, step in cls.__links__.items():
         if step.valid_at is not None and not step.many:
-            pending.append(f"    if {name} is MISSING: d[{name!r}] = self._choose(s_{name})")
-    star = "*, " if arguments else ""
-    lines = [f"def fill(self, {star}{', '.join(arguments)}):" if arguments else "def fill(self):"]
-    lines += ["    d = self.__dict__", "    d['object_id'] = new_object_id()", *body, *pending]
+            after.append(f"    if {name} is _MISSING: _held[{name!r}] = _self._choose(_s_{name})")
+    head = ", ".join(["_self", "*", *arguments] if arguments else ["_self"])
+    whole = ", ".join(["'object_id': _new_object_id()", *held])
+    lines = [f"def fill({head}):", *body, f"    _held = _self.__dict__ = {{{whole}}}", *after]
     return _compiled("fill", [*lines, "    return True"], names)
 
 
 def _take_attribute(name: str, attribute: Attribute[Any], names: dict[str, Any]) -> list[str]:
-    """Return the lines that take the argument of one attribute."""
+    """Return the lines that look at the argument of one attribute."""
     absent = "return False"
     if attribute.default is not MISSING:
-        names[f"d_{name}"] = attribute.default
-        absent = f"d[{name!r}] = d_{name}"
+        names[f"_d_{name}"] = attribute.default
+        absent = f"{name} = _d_{name}"
     elif attribute.source != "class":
         absent = "pass"
-    lines = [f"    if {name} is MISSING: {absent}"]
+    lines = [f"    if {name} is _MISSING: {absent}"]
     plain = _PLAIN.get(attribute.codec.name)
     if plain is not None:
         test = plain.format(v=name, limit=_LIMIT)
@@ -78,34 +100,27 @@ def _take_attribute(name: str, attribute: Attribute[Any], names: dict[str, Any])
             if bound is not None:
                 test += f" and {name} {sign} {bound!r}"
         # adding 0.0 takes the sign of zero away, which no column keeps
-        value = f"{name} + 0.0" if attribute.codec.name == "float" else name
-        lines.append(f"    elif {test}: d[{name!r}] = {value}")
-    lines.append(f"    else: d[{name!r}] = a_{name}.check({name})")
-    return lines
+        taken = f"{name} += 0.0" if attribute.codec.name == "float" else "pass"
+        lines.append(f"    elif {test}: {taken}")
+    return [*lines, f"    else: {name} = _a_{name}.check({name})"]
 
 
 def _take_link(name: str, step: AnyLink, cls: type[Any], names: dict[str, Any]) -> list[str]:
-    """Return the lines that take the argument of one link."""
-    if step.many:
-        return [
-            f"    if {name} is MISSING: d[{name!r}] = List(self, s_{name}, [])",
-            f"    else: self.{name} = {name}",
-        ]
-    names[f"t_{name}"] = step.target
+    """Return the lines that look at the argument of a link to one object."""
+    names[f"_t_{name}"] = step.target
     default = cls.__link_defaults__.get(name, MISSING)
-    may_be_none = step.optional or default is None
     absent = "return False"
     if step.valid_at is not None:
         absent = "pass"
-    elif may_be_none:
-        absent = f"d[{name!r}] = None"
+    elif step.optional or default is None:
+        absent = f"{name} = None"
     lines = [
-        f"    if {name} is MISSING: {absent}",
-        f"    elif isinstance({name}, t_{name}): d[{name!r}] = {name}",
+        f"    if {name} is _MISSING: {absent}",
+        f"    elif _isinstance({name}, _t_{name}): pass",
     ]
     if step.optional:
-        lines.append(f"    elif {name} is None: d[{name!r}] = None")
-    return [*lines, f"    else: d[{name!r}] = s_{name}.check_one({name})"]
+        lines.append(f"    elif {name} is None: pass")
+    return [*lines, f"    else: {name} = _s_{name}.check_one({name})"]
 
 
 def row(cls: type[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:

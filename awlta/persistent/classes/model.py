@@ -108,7 +108,7 @@ class Persistent(metaclass=PersistentType):
             cls.__shared__ = shared
         _register(cls)
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         cls = type(self)
         fill = cls.__dict__.get("__fill__")
         if fill is None:
