@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from functools import cache
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,12 @@ from sqlalchemy.pool import NullPool
 from ..errors import ConfigError, Conflict, Fault, Unreachable
 from . import tables
 from .attributes.sky import ensure_sines
-from .context import CONTEXT_COLUMNS
 from .engine.access import Role, refuse_rights, refuse_to_create, secure, secure_all
+from .engine.inserting import Inserter
 from .engine.prepared import run, tell_statements
 from .engine.presence import Parts, absent_of, refuse_orphans
 from .engine.retry import is_conflict, retried
 from .engine.statistics import Growth
-from .engine.thinning import FEWEST, thinned
 from .engine.turns import Turns
 from .keys import first_key
 from .watches import pause
@@ -43,9 +41,6 @@ BUSY_MILLISECONDS = 60_000
 
 KEYS = "awlta_key"
 """Sequence of the integer keys on PostgreSQL; SQLite counts in a row of ``counter``."""
-
-_COPY_FROM = 8
-"""Rows from which COPY is quicker than INSERT."""
 
 
 def open_engine(url: str) -> Engine:
@@ -109,9 +104,8 @@ class Database:
         self.dialect = self.engine.dialect.name
         self._driver: Any = self.engine.dialect.dbapi
         self._ready: set[Table] = set()
-        self._inserts: dict[Table, str] = {}
+        self._inserter = Inserter(self.engine.dialect)
         self._growth = Growth()
-        self._secured: dict[str, bool] = {}
         file = self.engine.url.database if self.dialect == "sqlite" else None
         self._turns = Turns(Path(file)) if file and file != ":memory:" else None
         self._lock = threading.Lock()
@@ -266,72 +260,9 @@ class Database:
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert tuples, in the order of the table's columns: one executemany, or one COPY."""
-        if not rows:
-            return
-        self._growth.wrote(table, len(rows))
-        if self.dialect == "postgresql" and len(rows) >= _COPY_FROM:
-            self._copy(connection, table, rows)
-            return
-        given: Iterable[tuple[Any, ...]] = rows
-        if self.dialect == "sqlite" and len(rows) >= FEWEST:
-            marks, given = thinned(rows, _context_places(table))
-            statement = f"{self._into(table)} VALUES ({', '.join(marks)})"
-        else:
-            statement = self._statement(table)
-        with closing(_driver_of(connection).cursor()) as cursor:
-            cursor.executemany(statement, given)
-
-    def _statement(self, table: Table) -> str:
-        """Return the INSERT of a table."""
-        have = self._inserts.get(table)
-        if have is None:
-            mark = "?" if self.dialect == "sqlite" else "%s"
-            marks = ", ".join([mark] * len(table.columns))
-            have = self._inserts[table] = f"{self._into(table)} VALUES ({marks})"
-        return have
-
-    def _into(self, table: Table) -> str:
-        return f"INSERT INTO {self._quoted(table.name)} ({self._columns(table)})"
-
-    def _quoted(self, name: str) -> str:
-        return self.engine.dialect.identifier_preparer.quote(name)
-
-    def _columns(self, table: Table) -> str:
-        return ", ".join(self._quoted(c.name) for c in table.columns)
-
-    def _copy(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Write by COPY; where row security applies, which refuses it, by way of a draft table."""
-        name, columns = self._quoted(table.name), self._columns(table)
-        draft = self._quoted(f"draft_{table.name}")
-        secured = self._is_secured(connection, table)
-        if secured:
-            connection.exec_driver_sql(
-                f"CREATE TEMPORARY TABLE IF NOT EXISTS {draft} (LIKE {name}) ON COMMIT DELETE ROWS"
-            )
-        driver = _driver_of(connection)
-        target = draft if secured else name
-        with (
-            driver.cursor() as cursor,
-            cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
-        if secured:
-            connection.exec_driver_sql(
-                f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {draft}"
-            )
-            connection.exec_driver_sql(f"DELETE FROM {draft}")
-
-    def _is_secured(self, connection: Connection, table: Table) -> bool:
-        """Tell whether row security holds for the role that writes."""
-        have = self._secured.get(table.name)
-        if have is None:
-            have = self._secured[table.name] = bool(
-                connection.exec_driver_sql(
-                    "SELECT row_security_active(%s::regclass)", (self._quoted(table.name),)
-                ).scalar()
-            )
-        return have
+        if rows:
+            self._growth.wrote(table, len(rows))
+            self._inserter.insert(connection, table, rows)
 
     @retried
     def ensure(self, cls: Any, connection: Connection | None = None) -> None:
@@ -375,17 +306,6 @@ class Database:
         if self._turns is not None:
             self._turns.close()
         self.engine.dispose()
-
-
-@cache
-def _context_places(table: Table) -> tuple[int, ...]:
-    """Return the places of owner, project and level among the columns of a table."""
-    return tuple(n for n, c in enumerate(table.columns) if c.name in CONTEXT_COLUMNS)
-
-
-def _driver_of(connection: Connection) -> Any:
-    """Return the driver's own connection: what is done for every unit goes straight to it."""
-    return connection.connection.driver_connection
 
 
 def _words(error: Exception) -> object:
