@@ -96,7 +96,7 @@ class Draft:
         checked: set[int] = set()
         while True:
             self.nodes, self.number = [], {}
-            self._gather([self.stand_in(obj) for obj in wanted])
+            self._gather([self.stand_in(obj) for obj in wanted] if self.successors else wanted)
             stored = (obj for obj in wanted if "_store" in obj.__dict__)
             self._leaves |= {obj.__dict__["_key"]: obj for obj in stored}
             new = [key for key in self._leaves if key not in checked]
@@ -158,7 +158,8 @@ class Draft:
         inputs: list[int] = []
         absent: list[Any] = []
         level = 0
-        for name, many, is_input in self._links_of(type(obj)):
+        links = self._links.get(type(obj))
+        for name, many, is_input in self._links_of(type(obj)) if links is None else links:
             value = held[name] if name in held else getattr(obj, name)
             if value is None:
                 continue
@@ -186,14 +187,12 @@ class Draft:
 
     def _links_of(self, cls: type[Any]) -> list[tuple[str, bool, bool]]:
         """Return the links of a class that may lead to products: name, many, is an input."""
-        known = self._links.get(cls)
-        if known is None:
-            known = self._links[cls] = [
-                (name, step.many, step.is_input)
-                for name, step in cls.__links__.items()
-                if reachable([step.target])
-            ]
-        return known
+        found = self._links[cls] = [
+            (name, step.many, step.is_input)
+            for name, step in cls.__links__.items()
+            if reachable([step.target])
+        ]
+        return found
 
     # what is out of date -----------------------------------------------------------------
 
@@ -247,8 +246,10 @@ class Draft:
                 for node, work in zip(ready, works, strict=True):
                     self._settle(node, found.get(work, ()), own)
             for number, node in zip(numbers, nodes, strict=True):
-                self._finish(node)
+                if node.state is not State.EXISTS:
+                    self._finish(node)
                 if node.found is not None:  # if only to be replaced
+                    self._names[node.obj] = node.found.object_id
                     exist.add(number)
 
     def _settle(self, node: Node, same: Sequence[Found], own: Mapping[int, list[Cause]]) -> None:
@@ -270,20 +271,18 @@ class Draft:
                 node.state = State.STALE
 
     def _finish(self, node: Node) -> None:
-        """Settle the state of a node that was looked up."""
-        if node.state is not State.EXISTS:
-            replaced = self._replaced.get(node.obj) if self._replaced else None
-            if replaced is not None:
-                node.found, node.causes = replaced[0], tuple(replaced[1])
-                node.state = State.STALE
-            if node.state is State.STALE:
-                node.causes += self._causes_in_inputs(node)
-            node.error = obstacle(node.obj, node.found is not None)
-            self._has_blocked = self._has_blocked or node.error is not None
-            if self._has_blocked and (node.error is not None or self._is_blocked(node)):
-                node.state = State.BLOCKED
-        if node.found is not None:
-            self._names[node.obj] = node.found.object_id
+        """Settle the state of a node that does not exist as it should."""
+        replaced = self._replaced.get(node.obj) if self._replaced else None
+        if replaced is not None:
+            node.found, node.causes = replaced[0], tuple(replaced[1])
+            node.state = State.STALE
+        if node.state is State.STALE:
+            node.causes += self._causes_in_inputs(node)
+        node.error = obstacle(node.obj, node.found is not None)
+        if node.error is not None:
+            self._has_blocked = True
+        if self._has_blocked and (node.error is not None or self._is_blocked(node)):
+            node.state = State.BLOCKED
 
     def _is_blocked(self, node: Node) -> bool:
         return any(self.nodes[number].state is State.BLOCKED for number in node.inputs)
