@@ -258,12 +258,11 @@ class Session:
             Wait for the disk; by default only where others may read it (level 2 and above).
         """
         durable = self.context.level > 1 if durable is None else durable
-        with self.database.write(durable=durable) as connection:
-            unit = Unit(self.database, self.context, connection)
-            yield unit
-            with uncollected():
-                unit.flush()
         with uncollected():
+            with self.database.write(durable=durable) as connection:
+                unit = Unit(self.database, self.context, connection)
+                yield unit
+                unit.flush()
             self._keep(unit.entries())
 
     @retried

@@ -16,7 +16,6 @@ from typing import Any
 from ...persistent import tables
 from ...persistent.attributes.codecs import time_to_microseconds
 from ...persistent.classes.unit import Unit
-from ...persistent.engine.memory import uncollected
 from ...persistent.engine.retry import retried
 from ...persistent.session import Session
 from ...storage.intent import Lease, State, begin, move
@@ -107,7 +106,7 @@ class Recording(Session):
     @retried
     def _write_all(self, made: Sequence[_Pending]) -> None:
         self.release_key()
-        with uncollected(), self.unit() as unit:
+        with self.unit() as unit:
             environment = unit.add(self._ran_in(None))
             for one in made:
                 self._write(unit, one.product, one.lease, one.files, one.activity, environment)

@@ -41,6 +41,9 @@ class Entry(NamedTuple):
     content_digest: str | None
 
 
+Edge = tuple[str, int, int]
+"""Role and position of a link, and the key of what it leads to."""
+
 Form = tuple[list[tuple[Any, ...]], Callable[[dict[str, Any]], tuple[Any, ...]]]
 """Where the rows of one table of a class wait, and what gives an object's values for it."""
 
@@ -131,23 +134,28 @@ class Unit:
         own_id: str = held["object_id"]
         if own_id in self._entries:
             return self._entries[own_id].key
-        links = obj.linked()
-        for _, _, target in links:
-            if (
-                "_store" not in target.__dict__
-                and target.__dict__["object_id"] not in self._entries
-            ):
-                target._admit()
-                self.add(target)
+        edges = [(role, position, self._added(to)) for role, position, to in obj.linked()]
         if not type(obj).__shared__:
             entry = Entry(obj, self.key(), own_id, self.created, content_digest)
-            self._product_rows(entry, links, activity, work)
+            self._product_rows(entry, edges, activity, work)
         else:
-            entry = self._share(obj, links)
+            entry = self._share(obj, edges)
         self._entries[own_id] = entry
         return entry.key
 
-    def _share(self, obj: Persistent, links: list[tuple[str, int, Persistent]]) -> Entry:
+    def _added(self, target: Persistent) -> int:
+        """Return the key of an object that is linked, added now if it is not there yet."""
+        held = target.__dict__
+        if "_store" in held:
+            key: int = held["_key"]
+            return key
+        entry = self._entries.get(held["object_id"])
+        if entry is not None:
+            return entry.key
+        target._admit()
+        return self.add(target)
+
+    def _share(self, obj: Persistent, edges: list[Edge]) -> Entry:
         """Return the entry of a shared object: as one of equal content that is there, or new."""
         names = shared_names(obj, self.context, self.context.level)
         self.database.serialise(self.connection, f"shared {names[0].hex()}")
@@ -155,7 +163,7 @@ class Unit:
         if known is not None:
             return known._replace(obj=obj)
         entry = Entry(obj, self.key(), obj.object_id, self.created, shared_digest(obj))
-        self._product_rows(entry, links, None, None)
+        self._product_rows(entry, edges, None, None)
         self.row(tables.shared, (self.context.home, names[0], entry.key))
         self._shared[names[0]] = entry
         return entry
@@ -177,7 +185,7 @@ class Unit:
     def _product_rows(
         self,
         entry: Entry,
-        links: list[tuple[str, int, Persistent]],
+        edges: list[Edge],
         activity: int | None,
         work: bytes | None,
     ) -> None:
@@ -195,11 +203,10 @@ class Unit:
         except KeyError:
             _refuse_incomplete(obj)
             raise
-        if links:
-            edges, steps, truth = self._of(tables.dep), cls.__links__, self._truth
-            for role, position, target in links:
-                there = target.__dict__.get("_key") or self._entries[target.object_id].key
-                edges.append((key, role, position, there, truth[steps[role].is_input], *context))
+        if edges:
+            rows, steps, truth = self._of(tables.dep), cls.__links__, self._truth
+            for role, position, there in edges:
+                rows.append((key, role, position, there, truth[steps[role].is_input], *context))
 
     def _form(self, cls: type[Any]) -> list[Form]:
         """Return the forms of a class, one a table; the tables are made if need be."""
