@@ -133,6 +133,9 @@ def valid_for(
 FEW = 500
 """So many products are asked for their times right away."""
 
+MANY = 5000
+"""For so many suspects it is asked first which of them count."""
+
 
 class Superseded(NamedTuple):
     """A product that would get another calibration now.
@@ -166,7 +169,8 @@ def superseded(session: Session, keys: Sequence[int] | FromClause) -> list[Super
     ----------
     session : Session
     keys : sequence of int, or a table expression with one column
-        Keys of committed products.
+        Keys of committed products. An expression, such as all ancestors of many products, is not
+        evaluated unless there are many suspects: others may be among what is returned.
     """
     if not isinstance(keys, FromClause) and not keys:
         return []
@@ -240,8 +244,11 @@ def _asked(
     if not isinstance(keys, FromClause) and len(keys) <= FEW:
         statement = statement.where(key.in_(listed(session, keys)))
     elif suspects := _suspects(session, step, names):
-        wanted = select(keys.c[0]) if isinstance(keys, FromClause) else listed(session, keys)
-        statement = statement.where(key.in_(listed(session, suspects)), key.in_(wanted))
+        statement = statement.where(key.in_(listed(session, suspects)))
+        if not isinstance(keys, FromClause):
+            statement = statement.where(key.in_(listed(session, keys)))
+        elif len(suspects) > MANY:
+            statement = statement.where(key.in_(select(keys.c[0])))
     else:
         return []
     with session.database.read() as connection:
