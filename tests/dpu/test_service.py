@@ -53,11 +53,8 @@ def test_a_second_service_on_a_home_is_refused(place, capsys):
 @pytest.mark.faults
 def test_sigterm_lets_running_jobs_end_and_starts_no_other(place, tmp_path, until):
     gate = tmp_path / "gate"
-    command = [sys.executable, "-c", "import sys; from awlta_dpu.service import main; "]
-    command[-1] += "sys.exit(main(sys.argv[1:]))"
-    service = subprocess.Popen(
-        [*command, "--home", str(place.home), "--cores", "1"], stdout=subprocess.PIPE
-    )
+    command = [sys.executable, "-m", "awlta", "serve", "dpu", "--home", str(place.home)]
+    service = subprocess.Popen([*command, "--cores", "1"], stdout=subprocess.PIPE)
     url = service.stdout.readline().decode().split('"url": "')[1].split('"')[0]
     place.dpu._client = DpuClient(url, place.profile.token)
     running, queued = place.dpu.submit_many([TrialGate(gate=str(gate)), TrialCounts(n=1)])
