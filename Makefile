@@ -5,6 +5,7 @@ SOURCES := pyproject.toml setup.py $(wildcard awlta/kernels/*.pyx awlta/kernels/
 BENCHES := start kernels persistence storage sip dpu
 
 export PYTHON
+unexport PYTHONDONTWRITEBYTECODE # hundreds of processes would each compile every module
 
 .PHONY: help demo test check bench faults docs clean $(BENCHES:%=bench-%) bench-scale
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import json
 import os
 import sys
@@ -25,6 +27,9 @@ _WRONG_PATHS = frozenset(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 well, 1 fault of the system, 2 mistake of the call."""
+    if arguments is None:
+        # The process ends with this: its memory goes as a whole, and is not searched for cycles.
+        atexit.register(gc.freeze)
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["serve"] and len(words) > 1 and not words[1].startswith("-"):
         # a service has arguments of its own, which argparse would take for ours

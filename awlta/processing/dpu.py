@@ -13,6 +13,7 @@ from ..lineage import DataProduct, Workspace
 from ..services import Child
 from .client import DpuClient, Progress
 from .jobs import JobRecord, JobState
+from .lock import serving
 from .orders import order_for, unstored_inputs
 
 _children: dict[Path, Child] = {}
@@ -227,7 +228,10 @@ def _local_url(profile: Profile, gone: str | None) -> str:
             return child.url
         if child is not None:
             child.stop()
-        # Where another process of this home has started one, the child tells that one's address.
+        url = serving(profile.home, profile.token)
+        if url is not None and url != gone:
+            return url
+        # Where another process of this home starts one too, the child tells that one's address.
         child = Child("dpu", ["--home", str(profile.home)], profile.home / "dpu.log")
         _children[profile.home] = child
         return child.url

@@ -192,6 +192,8 @@ class Zygote:
 
     def close(self) -> None:
         """End the process and its runners, and wait for it."""
+        if not self._ready:  # it still imports, and was not asked for a runner yet
+            self._process.kill()
         with suppress(BrokenPipeError):
             self._to.close()
         try:

@@ -25,14 +25,13 @@ from awlta.config import Profile
 from awlta.errors import AwltaError, ConfigError, Refused, Unreachable
 from awlta.lineage import Workspace
 from awlta.lineage.recipes.packages import load_recipes
-from awlta.processing import DpuClient
+from awlta.processing.lock import HomeLock, answers
 
 from .app import application
 from .books import Books
 from .desk import Desk
 from .front import Front
 from .local import LocalCores
-from .lock import HomeLock
 
 DRAIN = 600.0
 """Seconds that jobs may still take after SIGTERM; a second one ends them at once."""
@@ -143,7 +142,7 @@ def _wait_for(lock: HomeLock, token: str) -> str | None:
     end = time.monotonic() + PATIENCE
     while not lock.take():
         holder = lock.holder()
-        if holder is not None and _answers(holder[0], token):
+        if holder is not None and answers(holder[0], token):
             return holder[0]
         if time.monotonic() > end:
             raise Unreachable(
@@ -152,16 +151,6 @@ def _wait_for(lock: HomeLock, token: str) -> str | None:
             )
         time.sleep(0.05)
     return None
-
-
-def _answers(url: str, token: str) -> bool:
-    client = DpuClient(url, token)
-    try:
-        return not client.health()["draining"]
-    except Unreachable:
-        return False
-    finally:
-        client.close()
 
 
 def _tell_ready(url: str) -> None:

@@ -35,12 +35,15 @@ from . import runner
 
 def main() -> int:
     """Import everything, then fork runners until standard input ends."""
+    # What is loaded stays for good: to search it for cycles is time lost, here and in runners.
+    gc.disable()
     load_recipes()
     release = _warm_up()
+    gc.freeze()
+    gc.enable()
     _say({"ready": release})
     # The end of this pipe tells a runner that the zygote is gone, even if it was killed.
     life, held = os.pipe()
-    gc.freeze()
     runners: dict[int, int] = {}
     rest = b""
     with selectors.DefaultSelector() as selector:
@@ -126,4 +129,4 @@ def _say(fact: dict[str, int | str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os._exit(main())  # there is nothing to put away

@@ -22,7 +22,6 @@ from awlta.persistent import store
 from awlta.persistent.database import create
 from awlta.processing import Dpu, DpuClient
 
-PROGRAM = "import sys; from awlta_dpu.service import main; sys.exit(main(sys.argv[1:]))"
 PRODUCTS = Path(__file__).parent / "products"
 
 
@@ -47,7 +46,8 @@ class FrontEnd:
 
     def __init__(self, home: Path, *options: str) -> None:
         self.home = home
-        command = [sys.executable, "-c", PROGRAM, "--home", str(home), "--with-parent", *options]
+        command = [sys.executable, "-m", "awlta", "serve", "dpu", "--home", str(home)]
+        command += ["--with-parent", *options]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )

@@ -6,13 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from dpu_trial.trial import TrialCounts, TrialGate
 
 from awlta.errors import ConfigError, Unreachable
-from awlta.processing import DpuClient, JobState
+from awlta.processing import Dpu, DpuClient, JobState
+from awlta.processing.lock import serving
 from awlta_dpu.local import process_start
 from awlta_dpu.service import main
 
@@ -44,6 +46,20 @@ def test_a_second_prompt_of_a_home_works_with_the_front_end_of_the_first(place):
     assert first.process.poll() is None
 
 
+def test_who_finds_a_front_end_of_the_home_starts_none(place):
+    front = place.serve()
+    with closing(Dpu(place.workspace)) as other:
+        assert other.client.url == front.url
+    assert not (place.home / "dpu.log").exists()
+
+
+def test_the_address_that_a_killed_front_end_left_is_not_asked(place):
+    front = place.serve()
+    front.kill()
+    assert front.url in (place.home / "dpu.lock").read_text()
+    assert serving(place.home, place.profile.token) is None
+
+
 def test_a_second_service_on_a_home_is_refused(place, capsys):
     first = place.serve()
     assert main(["--home", str(place.home)]) == 1
@@ -53,11 +69,8 @@ def test_a_second_service_on_a_home_is_refused(place, capsys):
 @pytest.mark.faults
 def test_sigterm_lets_running_jobs_end_and_starts_no_other(place, tmp_path, until):
     gate = tmp_path / "gate"
-    command = [sys.executable, "-c", "import sys; from awlta_dpu.service import main; "]
-    command[-1] += "sys.exit(main(sys.argv[1:]))"
-    service = subprocess.Popen(
-        [*command, "--home", str(place.home), "--cores", "1"], stdout=subprocess.PIPE
-    )
+    command = [sys.executable, "-m", "awlta", "serve", "dpu", "--home", str(place.home)]
+    service = subprocess.Popen([*command, "--cores", "1"], stdout=subprocess.PIPE)
     url = service.stdout.readline().decode().split('"url": "')[1].split('"')[0]
     place.dpu._client = DpuClient(url, place.profile.token)
     running, queued = place.dpu.submit_many([TrialGate(gate=str(gate)), TrialCounts(n=1)])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +22,22 @@ from awlta_recipes.events import EventKind
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home in which one run and its calibration runs were ingested and made.
+@contextmanager
+def served(home: Path) -> Iterator[None]:
+    """Run the dataserver of a home, so that a command does not wait for one to start."""
+    profile = config.load(home)
+    options = ["--root", str(profile.store), "--token-file", str(profile.token_file)]
+    _ = profile.token
+    dataserver = Child("dataserver", options, home / "dataserver.log")
+    replace(profile, dataserver=dataserver.url).save()
+    yield
+    dataserver.stop()
 
-    Its dataserver runs all the time, so that a command does not wait for one to start.
-    """
-    folder = tmp_path_factory.mktemp("night")
+
+@pytest.fixture(scope="session")
+def made_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which one run and its calibration runs were ingested and made."""
+    folder = tmp_path_factory.mktemp("made")
     home = folder / "home"
     files = [
         deliver(folder, "dark.h5", run=1, kind=EventKind.PEDESTAL, start=START - 2 * HOUR),
@@ -34,15 +45,19 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         deliver(folder, "run7.h5", run=7),
     ]
     assert cli.main(["init", "--home", str(home), "--user", "ada", "--json"]) == 0
-    profile = config.load(home)
-    options = ["--root", str(profile.store), "--token-file", str(profile.token_file)]
-    _ = profile.token
-    dataserver = Child("dataserver", options, home / "dataserver.log")
-    replace(profile, dataserver=dataserver.url).save()
-    assert cli.main(["ingest", *map(str, files), "--home", str(home), "--json"]) == 0
-    assert cli.main(["make", "ImageParameters", "--home", str(home), "--json"]) == 0
-    yield home
-    dataserver.stop()
+    with served(home):
+        assert cli.main(["ingest", *map(str, files), "--home", str(home), "--json"]) == 0
+        assert cli.main(["make", "ImageParameters", "--home", str(home), "--json"]) == 0
+    return home
+
+
+@pytest.fixture(scope="module")
+def night(made_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of that home, for the tests of one module, with its dataserver."""
+    home = tmp_path_factory.mktemp("night") / "home"
+    shutil.copytree(made_night, home)
+    with served(home):
+        yield home
 
 
 @pytest.fixture

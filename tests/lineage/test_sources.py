@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tarfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,20 @@ def test_a_release_of_equal_sources_is_equal_bytes_and_can_be_built(archive, tmp
     assert {"awlta", "awlta_recipes"} <= set(roots)
     for name in ("setup.py", "pyproject.toml", "awlta/schemas/sip-1.0.xsd"):
         assert (tmp_path / "here" / name).is_file()
+
+
+def test_a_source_that_is_edited_later_is_in_the_archive_as_it_ran(tmp_path, monkeypatch):
+    module = tmp_path / "edited_recipes" / "__init__.py"
+    module.parent.mkdir()
+    module.write_text("LIMIT = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    import_module("edited_recipes")
+    release = running_release(("edited_recipes",))
+    del sys.modules["edited_recipes"]
+    module.write_text("LIMIT = 2\n")
+    release.write_archive(tmp_path / "release.tar")
+    unpack(tmp_path / "release.tar", tmp_path / "here", release.version, release.digest)
+    assert (tmp_path / "here/edited_recipes/__init__.py").read_text() == "LIMIT = 1\n"
 
 
 def test_a_release_without_a_setup_gets_one(archive, tmp_path):
@@ -66,11 +81,8 @@ def test_an_archive_that_reaches_out_of_its_folder_is_refused(tmp_path):
 
 
 def test_a_release_from_before_orders_is_refused_with_its_version(tmp_path):
-    (tmp_path / "awlta").mkdir()
-    (tmp_path / "awlta" / "__init__.py").write_text("")
-    folders = (("awlta", tmp_path / "awlta"),)
     archive = tmp_path / "old.tar"
-    Release("0.1.0", "", folders).write_archive(archive)
+    Release("0.1.0", "", (("awlta/__init__.py", b""),)).write_archive(archive)
     with tarfile.open(archive) as tar:
         digest = digest_of((m.name, tar.extractfile(m).read()) for m in tar.getmembers())
     with pytest.raises(Refused, match=r"0\.1\.0 .* cannot make products again"):

@@ -15,12 +15,12 @@ import importlib
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from ...errors import BadValue
 
 _LEFT_OUT = {"annotation", "returns", "ctx", "type_comment", "kind"}
 _KERNELS = "awlta.kernels"
+_K = TypeVar("_K")
 
 
 @dataclass(frozen=True)
@@ -82,40 +83,26 @@ class SourceReader:
     """Source of functions and classes as it was when their module was imported.
 
     A module's text is read once, at the import of the first recipe in it: a file that is edited
-    later does not change the identity of the code that runs.
+    later does not change the identity of the code that runs. It is parsed when it is needed.
     """
 
     def __init__(self) -> None:
-        self._modules: dict[str, dict[str, Any]] = {}
+        self._modules: dict[str, _Module] = {}
 
     def remember(self, module_name: str) -> None:
-        """Read and parse a module's text now."""
+        """Read a module's text now."""
         if module_name not in self._modules:
             module = sys.modules.get(module_name)
             path = getattr(module, "__file__", None)
-            if path is None or not path.endswith(".py"):
-                return
-            with open(path, encoding="utf-8") as stream:
-                tree = ast.parse(stream.read())
-            found: dict[str, list[Any]] = {}
-            for name, node in _definitions(tree, ""):
-                found.setdefault(name, []).append(node)
-            for node in ast.walk(tree):
-                if isinstance(node, ast.Lambda):
-                    found.setdefault(_lambda_name(node.lineno), []).append(node)
-            # a property and its setter, or overloads, have one name
-            self._modules[module_name] = {
-                name: nodes[0] if len(nodes) == 1 else ast.Module(nodes, [])
-                for name, nodes in found.items()
-            }
+            if path is not None and path.endswith(".py"):
+                with open(path, encoding="utf-8") as stream:
+                    self._modules[module_name] = _Module(stream.read())
 
     def tree(self, obj: Any) -> ast.AST:
         """Return the syntax tree of a function or class."""
         self.remember(obj.__module__)
-        name = obj.__qualname__
-        if name.endswith("<lambda>"):
-            name = _lambda_name(obj.__code__.co_firstlineno)
-        found: ast.AST | None = self._modules.get(obj.__module__, {}).get(name)
+        module = self._modules.get(obj.__module__)
+        found = None if module is None else module.defined(obj)
         if found is not None:
             return found
         try:
@@ -128,9 +115,41 @@ class SourceReader:
             ) from None
 
 
-def _lambda_name(line: int) -> str:
-    """Return what stands for the name of the lambdas that begin in a line."""
-    return f"<lambda> in line {line}"
+class _Module:
+    """The text of a module, and the trees of all that it defines."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def defined(self, obj: Any) -> ast.AST | None:
+        """Return the tree of a function or class, None if it is not in the text."""
+        if obj.__qualname__.endswith("<lambda>"):
+            return self._lambdas.get(obj.__code__.co_firstlineno)
+        return self._named.get(obj.__qualname__)
+
+    @cached_property
+    def _tree(self) -> ast.Module:
+        return ast.parse(self._text)
+
+    @cached_property
+    def _named(self) -> dict[str, ast.AST]:
+        return _by_name(_definitions(self._tree, ""))
+
+    @cached_property
+    def _lambdas(self) -> dict[int, ast.AST]:
+        """Lambdas by the line in which they begin; few recipes reach one."""
+        found = (node for node in ast.walk(self._tree) if isinstance(node, ast.Lambda))
+        return _by_name((node.lineno, node) for node in found)
+
+
+def _by_name(nodes: Iterable[tuple[_K, ast.AST]]) -> dict[_K, ast.AST]:
+    """Return trees by name; a property and its setter, overloads, lambdas of a line have one."""
+    found: dict[_K, list[Any]] = {}
+    for name, node in nodes:
+        found.setdefault(name, []).append(node)
+    return {
+        name: same[0] if len(same) == 1 else ast.Module(same, []) for name, same in found.items()
+    }
 
 
 def _definitions(tree: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
@@ -195,14 +214,14 @@ class _Reached:
         tree = sources.tree(function)
         if len(self.entered) == 1 and isinstance(tree, ast.FunctionDef):
             tree = _undecorated(tree)
-        text = canonical(tree)
+        text, used = _read(tree)
         key = f"{function.__module__}.{function.__qualname__}"
         if function.__name__ == "<lambda>":  # all of one place have the same name
             key += digest_text(text)
         self.found[key] = text
         names = _names_of(function)
         own = next(iter(inspect.signature(function).parameters), "") if owner else ""
-        for first, *rest in _dotted_names(tree):
+        for first, *rest in used:
             if first in (own, "super()"):
                 self._follow_object(owner, rest)
             elif first in names:
@@ -271,9 +290,9 @@ class _Reached:
             for name, value in vars(cls).items():
                 self._take(value, f"{key}.{name}", None)
             return
-        self.found[key] = canonical(tree)
+        self.found[key], used = _read(tree)
         names = vars(sys.modules[cls.__module__])
-        for first, *rest in _dotted_names(tree):
+        for first, *rest in used:
             if first in names:
                 self._follow(names[first], rest, f"{cls.__module__}.{first}")
 
@@ -333,8 +352,14 @@ def _names_of(function: Any) -> dict[str, Any]:
     return {**names, **closure}
 
 
-def _dotted_names(tree: ast.AST) -> list[list[str]]:
-    """Return every name used, with the attributes read from it: ``a.b.c`` as [a, b, c]."""
+@lru_cache(maxsize=4096)  # several recipes reach the same functions
+def _read(tree: ast.AST) -> tuple[str, list[tuple[str, ...]]]:
+    """Return the canonical text of a tree, and the names used in it."""
+    return canonical(tree), _dotted_names(tree)
+
+
+def _dotted_names(tree: ast.AST) -> list[tuple[str, ...]]:
+    """Return every name used, with the attributes read from it: ``a.b.c`` as (a, b, c)."""
     found: set[tuple[str, ...]] = set()
     for node in ast.walk(tree):
         steps: list[str] = []
@@ -346,4 +371,4 @@ def _dotted_names(tree: ast.AST) -> list[list[str]]:
             found.add((here.id, *reversed(steps)))
         elif isinstance(here, ast.Call) and getattr(here.func, "id", "") == "super":
             found.add(("super()", *reversed(steps)))
-    return [list(name) for name in sorted(found)]
+    return sorted(found)

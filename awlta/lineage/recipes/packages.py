@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import pkgutil
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
@@ -15,9 +16,14 @@ from ...errors import ConfigError
 
 def recipe_packages() -> list[str]:
     """Return the names of recipe packages: entry points, then ``$AWLTA_RECIPES`` (a:b:c)."""
-    names = [e.value for e in importlib.metadata.entry_points(group="awlta.recipes")]
-    names += [n for n in os.environ.get("AWLTA_RECIPES", "").split(":") if n]
-    return list(dict.fromkeys(names))
+    here = [n for n in os.environ.get("AWLTA_RECIPES", "").split(":") if n]
+    return list(dict.fromkeys([*_installed(), *here]))
+
+
+@lru_cache(maxsize=1)
+def _installed() -> tuple[str, ...]:
+    """Return the entry points; to find them the records of every distribution are read."""
+    return tuple(e.value for e in importlib.metadata.entry_points(group="awlta.recipes"))
 
 
 def load_recipes() -> list[ModuleType]:

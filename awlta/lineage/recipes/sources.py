@@ -14,8 +14,8 @@ import os
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ... import __version__
@@ -78,22 +78,28 @@ class Release:
     version : str
     digest : str
         sha256 over names and digests of all that is in its archive.
-    folders : tuple of (str, Path)
-        Packages, as paths, and where they are.
+    entries : tuple of (str, bytes)
+        Name and content of all that is in its archive, as they were when the digest was taken.
     """
 
     version: str
     digest: str
-    folders: tuple[tuple[str, Path], ...]
+    entries: tuple[tuple[str, bytes], ...] = field(repr=False)
 
     def write_archive(self, path: Path) -> None:
         """Write a tar file whose bytes depend on the sources alone."""
-        with open(path, "wb") as raw, tarfile.open(fileobj=raw, mode="w") as archive:
-            for name, content in _entries(self.version, self.folders):
+        path.write_bytes(self._archive)
+
+    @cached_property
+    def _archive(self) -> bytes:
+        raw = io.BytesIO()
+        with tarfile.open(fileobj=raw, mode="w") as archive:
+            for name, content in self.entries:
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 entry.mode = 0o644
                 archive.addfile(entry, io.BytesIO(content))
+        return raw.getvalue()
 
 
 def _entries(version: str, folders: tuple[tuple[str, Path], ...]) -> Iterator[tuple[str, bytes]]:
@@ -116,12 +122,13 @@ def _sources(folders: tuple[tuple[str, Path], ...]) -> Iterator[tuple[str, Path]
     """Yield name in the release and path of every source, in order of the names."""
     found: dict[str, Path] = {}
     for package, folder in folders:
-        for root, _, names in os.walk(folder):
+        for root, inner, names in os.walk(folder):
+            inner[:] = [name for name in inner if name != "__pycache__"]
             place = Path(package, Path(root).relative_to(folder))
             found |= {
-                str(place / name): Path(root, name)
+                f"{place}/{name}": Path(root, name)
                 for name in names
-                if name.endswith(ENDINGS) and not name.startswith(".") and "__pycache__" not in root
+                if name.endswith(ENDINGS) and not name.startswith(".")
             }
     yield from sorted(found.items())
 
@@ -148,7 +155,8 @@ def running_release(packages: tuple[str, ...]) -> Release:
 
 @lru_cache(maxsize=8)
 def _release(folders: tuple[tuple[str, Path], ...]) -> Release:
-    return Release(__version__, digest_of(_entries(__version__, folders)), folders)
+    entries = tuple(_entries(__version__, folders))
+    return Release(__version__, digest_of(entries), entries)
 
 
 def digest_of(entries: Iterable[tuple[str, bytes]]) -> str:

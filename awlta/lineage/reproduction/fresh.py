@@ -171,7 +171,8 @@ def _compile(python: Path, release: Path, cache: Path, tools: Sequence[str]) -> 
 def _build(python: Path, release: Path, place: Path) -> None:
     options = ["--build-lib", str(place / "lib"), "--build-temp", str(place / "temp")]
     command = [python, "-I", "setup.py", "-q", "build_ext", *options, "-j", str(os.cpu_count())]
-    done = _run(command, release)
+    # To write what a debugger wants takes a quarter of the time, and changes no instruction.
+    done = _run(command, release, CFLAGS=f"{os.environ.get('CFLAGS', '')} -g0")
     if done.returncode:
         raise ConfigError(
             f"The kernels of the release could not be compiled: {_last_lines(done.stderr)}",
@@ -283,11 +284,13 @@ def _environment(home: Path) -> dict[str, str]:
     return {**kept, "HOME": str(home)}
 
 
-def _run(command: Sequence[Any], folder: Path) -> subprocess.CompletedProcess[str]:
+def _run(
+    command: Sequence[Any], folder: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in command],
         cwd=folder,
-        env=_environment(folder),
+        env={**_environment(folder), **variables},
         capture_output=True,
         text=True,
         errors="replace",

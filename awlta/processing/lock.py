@@ -5,7 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from contextlib import closing
 from pathlib import Path
+
+from ..errors import Unreachable
+from .client import DpuClient
+
+LOCK = "dpu.lock"
+"""File of a home that its front-end holds."""
 
 
 class HomeLock:
@@ -18,7 +25,7 @@ class HomeLock:
     """
 
     def __init__(self, home: Path) -> None:
-        self.path = home / "dpu.lock"
+        self.path = home / LOCK
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def take(self) -> bool:
@@ -45,3 +52,31 @@ class HomeLock:
     def close(self) -> None:
         """Give the lock back."""
         os.close(self._file)
+
+
+def serving(home: Path, token: str) -> str | None:
+    """Return the address of the front-end that serves a home, None where none takes orders.
+
+    It is asked only while it holds the lock: the token is not for others who got its port since.
+
+    Raises
+    ------
+    Refused
+        It has another token.
+    """
+    if not (home / LOCK).exists():
+        return None
+    with closing(HomeLock(home)) as lock:
+        if lock.take():
+            return None
+        holder = lock.holder()
+    return holder[0] if holder is not None and answers(holder[0], token) else None
+
+
+def answers(url: str, token: str) -> bool:
+    """Tell whether a front-end takes orders at an address; raise Refused as serving does."""
+    with closing(DpuClient(url, token)) as client:
+        try:
+            return not client.health()["draining"]
+        except Unreachable:
+            return False
