@@ -92,11 +92,9 @@ def host() -> str:
 @lru_cache(maxsize=1)
 def environment_values() -> dict[str, str]:
     """Return what the environment of this process is."""
-    found = {
-        f"{d.name.lower()}=={d.version}"
-        for d in importlib.metadata.distributions()
-        if d.name is not None
-    }
+    # its name and its version each would read the file anew
+    about = [one.metadata for one in importlib.metadata.distributions()]
+    found = {f"{told['Name'].lower()}=={told['Version']}" for told in about if told["Name"]}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
