@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...persistent import tables
 from ...persistent.attributes.codecs import time_to_microseconds
@@ -31,8 +30,7 @@ from .release import ensure_release
 from .work import content_of, key_of, work_of
 
 
-@dataclass(frozen=True)
-class _Pending:
+class _Pending(NamedTuple):
     """A product that is made, and is committed with others at the end of a block."""
 
     product: DataProduct

@@ -56,7 +56,9 @@ class RecipeWatch:
         self._keep: list[Any] = []
         self._scratch = _real_folder(str(scratch))
         self._thread = threading.get_ident()
-        self._older_threads = {t.ident for t in threading.enumerate()}
+        self._older_threads = {self._thread}
+        if threading.active_count() > 1:
+            self._older_threads.update(t.ident for t in threading.enumerate() if t.ident)
         self._looking_away: set[int] = set()
 
     def attribute(self, obj: Any) -> None:

@@ -139,7 +139,8 @@ def _time(value: Any) -> datetime:
 
 def time_to_microseconds(value: datetime) -> int:
     """Return whole microseconds of UTC since 1970."""
-    return (value - _EPOCH) // timedelta(microseconds=1)
+    since = value - _EPOCH
+    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def microseconds_to_time(value: int) -> datetime:
