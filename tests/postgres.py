@@ -42,21 +42,28 @@ def programs() -> Path:
     pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
 
 
-def _folder() -> Path:
+def _folder(on_disk: bool) -> Path:
     """Make the folder of a cluster, in memory where there is room.
 
     A database is 300 files, and each test has a new one: on a disk they take most of its time.
     """
     in_memory = os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
+    in_memory = in_memory and not on_disk
     return Path(tempfile.mkdtemp(prefix="awlta-pg-", dir=_MEMORY if in_memory else "/tmp"))
 
 
 class Cluster:
-    """One running server; databases are copies of a migrated one."""
+    """One running server; databases are copies of a migrated one.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    on_disk : bool
+        Not in memory: so that it is slow where a server would be.
+    """
+
+    def __init__(self, *, on_disk: bool = False) -> None:
         self._bin = programs()
-        self._folder = _folder()
+        self._folder = _folder(on_disk)
         self._user = "nobody" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
         self._numbers = count(1)
         if os.getuid() == 0:  # the server refuses to be run by root

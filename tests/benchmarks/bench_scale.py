@@ -195,7 +195,7 @@ def everything(
             yield {**record, "database": "SQLite"}
         if not postgres:
             return
-        cluster = Cluster()
+        cluster = Cluster(on_disk=True)
         try:
             name = cluster.new_database()
             question = f"SELECT pg_database_size('{name}')"

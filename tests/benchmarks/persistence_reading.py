@@ -12,7 +12,7 @@ from typing import Any
 
 import persistence_work as work
 import psycopg
-from persistence_work import BenchProduct, median_ms, seconds
+from persistence_work import BenchProduct, median_ms, paired_ms, seconds
 
 from awlta.config import Profile
 from awlta.lineage import DataProduct, Workspace, recipe
@@ -80,7 +80,7 @@ def figures(
         yield from _closures(workspace, products, width, ask, mark)
         if sorted(path_ours()) != sorted(ask(PATH, ())):
             raise SystemExit("the path query gives other rows than raw SQL")
-        yield "path", (median_ms(path_ours), median_ms(lambda: ask(PATH, ())))
+        yield "path", paired_ms(path_ours, lambda: ask(PATH, ()))
         if targets:
             yield from _plans(workspace, settings, targets, ask)
 
@@ -98,9 +98,9 @@ def _closures(
             raise SystemExit(f"the {name} are others than those of raw SQL")
         yield (
             name,
-            (
-                median_ms(lambda key=key, down=down: related(workspace, [key], down=down)),
-                median_ms(lambda text=text, key=key: ask(text, (key,))),
+            paired_ms(
+                lambda key=key, down=down: related(workspace, [key], down=down),
+                lambda text=text, key=key: ask(text, (key,)),
             ),
         )
     other = Workspace(workspace.profile)
@@ -110,16 +110,15 @@ def _closures(
         assert len(other.load(related(other, [top], down=False))) > 1
 
     try:
-        took = median_ms(live)
+        yield "ancestors_live", paired_ms(live, lambda: ask(UP.format(mark) + ROWS, (top,)))
     finally:
         other.close()
-    yield "ancestors_live", (took, median_ms(lambda: ask(UP.format(mark) + ROWS, (top,))))
     yield "double_depth", _depths(workspace, products[0].settings)
 
 
 def _depths(workspace: Workspace, settings: work.BenchSettings) -> work.Pair:
     """Return the closure of 1,000 nodes in 20 layers, and of as many in 10."""
-    times = []
+    asked = []
     for layers in (20, 10):
         sets = [settings] * work.N_PARAMETERS
         products = work.intentions(sets, layers, 1000 // layers, f"deep{layers}.")
@@ -127,8 +126,8 @@ def _depths(workspace: Workspace, settings: work.BenchSettings) -> work.Pair:
         work.make_together(workspace, [*products, top])  # type: ignore[list-item]
         key = top.__dict__["_key"]
         assert len(related(workspace, [key], down=False)) == 1001
-        times.append(median_ms(lambda key=key: related(workspace, [key], down=False), 15))
-    return times[0], times[1]
+        asked.append(lambda key=key: related(workspace, [key], down=False))
+    return paired_ms(*asked, rounds=15)
 
 
 def _plans(
@@ -142,14 +141,14 @@ def _plans(
         assert plan.counts() == {"BenchProduct": {State.MISSING: targets}}
 
     plan_new()
-    yield "plan_new", (targets / (median_ms(plan_new, 3) / 1e3), 0.0)
+    yield "plan_new", (targets / (median_ms(plan_new, 5) / 1e3), 0.0)
     everything = BenchProduct.select_all()
 
     def replan() -> None:
         assert not stale(workspace, everything)
 
     replan()
-    yield "replan_current", (median_ms(replan), median_ms(lambda: ask(STALE, ())))
+    yield "replan_current", paired_ms(replan, lambda: ask(STALE, ()))
 
 
 def writers(folder: Path, number: int = 8, each: int = 1000) -> Iterator[tuple[str, work.Pair]]:

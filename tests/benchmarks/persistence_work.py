@@ -215,3 +215,12 @@ def seconds(work: Callable[[], object]) -> float:
 def median_ms(work: Callable[[], object], rounds: int = 9) -> float:
     """Return the median of several runs, milliseconds."""
     return 1e3 * statistics.median(seconds(work) for _ in range(rounds))
+
+
+def paired_ms(
+    ours: Callable[[], object], limit: Callable[[], object], rounds: int = 9
+) -> tuple[float, float]:
+    """Return the medians of two works that are run in turn, so that both meet the same machine."""
+    took = [(seconds(ours), seconds(limit)) for _ in range(rounds)]
+    first, second = (1e3 * statistics.median(each) for each in zip(*took, strict=True))
+    return first, second
