@@ -16,52 +16,64 @@ from ..errors import BadValue
 
 NODE_SHIFT = 48
 
-_DRAWN = 256
-"""Ids for which random bits are drawn at once."""
-
-_RANDOM = int.from_bytes(bytes.fromhex("3fffffffffffffff") * _DRAWN)
-_VARIANT = int.from_bytes(bytes.fromhex("8000000000000000") * _DRAWN)
-
 _COUNTS = [f"{n:03x}" for n in range(1 << 12)]
 
+_MOST = 256
+"""Object ids that are made at once, at most."""
+
+_RANDOM = int.from_bytes(bytes.fromhex("3fffffffffffffff") * _MOST)
+_VARIANT = int.from_bytes(bytes.fromhex("8000000000000000") * _MOST)
+
 _lock = threading.Lock()
-_last, _head = 0, ""
-_counts: Iterator[str] = iter(())
-_tails: list[str] = []
+_millisecond, _count, _size = 0, 0, 1
+_ready: Iterator[str] = iter(())
+_until = 0
 
 
 def new_object_id() -> str:
-    """Return a new UUIDv7 (RFC 9562, section 5.7), larger than all before in this process.
+    """Return a new UUIDv7 (RFC 9562, section 5.7), larger than those taken before.
 
     The 12 bits behind the milliseconds count within one of them (section 6.2, method 1), so names
-    sort by age; whoever needs more takes them from the next. The 62 random bits are drawn for
-    many ids at once, since a call to the system costs as much as all the rest.
+    sort by age; whoever needs more takes them from the next. While many are taken within a
+    millisecond, more and more are made at once: to draw random bits is a call to the system.
     """
-    global _last, _head, _counts
+    if time.time_ns() < _until:
+        made = next(_ready, None)
+        if made is not None:
+            return made
+    return _make_some()
+
+
+def _make_some() -> str:
+    """Make object ids of this millisecond; return the first, and have the others ready."""
+    global _millisecond, _count, _size, _ready, _until
     with _lock:
         now = time.time_ns() // 1_000_000
-        count = next(_counts, None)
-        if now > _last or count is None:
-            _last = max(now, _last + 1)
-            _head = f"{_last >> 16:08x}-{_last & 0xFFFF:04x}-7"
-            _counts = iter(_COUNTS)
-            count = next(_counts)
-        if not _tails:
-            _tails.extend(_draw())
-        return f"{_head}{count}-{_tails.pop()}"
+        if now > _millisecond:
+            _millisecond, _count, _size = now, 0, max(1, _size // 2)
+        elif _count == len(_COUNTS):
+            _millisecond, _count = _millisecond + 1, 0
+        else:
+            _size = min(2 * _size, _MOST)
+        counts = _COUNTS[_count : _count + _size]
+        _count += len(counts)
+        head = f"{_millisecond >> 16:08x}-{_millisecond & 0xFFFF:04x}-7"
+        some = [f"{head}{n}-{tail}" for n, tail in zip(counts, _tails(_size), strict=False)]
+        _ready, _until = iter(some[1:]), (_millisecond + 1) * 1_000_000
+        return some[0]
 
 
-def _draw() -> list[str]:
-    """Return the last two groups of many ids: variant 2 and 62 random bits."""
-    raw = (int.from_bytes(os.urandom(8 * _DRAWN)) & _RANDOM | _VARIANT).to_bytes(8 * _DRAWN)
-    return [raw[n : n + 8].hex("-", 6) for n in range(0, 8 * _DRAWN, 8)]
+def _tails(number: int) -> list[str]:
+    """Return the last two groups of some ids: variant 2 and 62 random bits."""
+    drawn = int.from_bytes(os.urandom(8 * number))
+    raw = (drawn & _RANDOM | _VARIANT).to_bytes(8 * _MOST)[-8 * number :]
+    return [raw[n : n + 8].hex("-", 6) for n in range(0, 8 * number, 8)]
 
 
 def _begin_anew() -> None:
-    """Draw anew in a forked child: its parent's random bits are not its own."""
-    global _lock
-    _lock = threading.Lock()
-    _tails.clear()
+    """Make others in a forked child: those that its parent has ready are not its own."""
+    global _lock, _until
+    _lock, _until = threading.Lock(), 0
 
 
 os.register_at_fork(after_in_child=_begin_anew)

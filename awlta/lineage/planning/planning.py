@@ -235,9 +235,11 @@ class Draft:
         for number, node in enumerate(self.nodes):
             levels.setdefault(node.level, []).append(number)
         exist: set[int] = set()
-        for _, numbers in sorted(levels.items()):
+        for level, numbers in sorted(levels.items()):
             nodes = [self.nodes[number] for number in numbers]
-            ready = [node for node in nodes if exist.issuperset(node.inputs)]
+            ready = nodes if level == 0 else []
+            if exist and level > 0:
+                ready = [node for node in nodes if exist.issuperset(node.inputs)]
             if ready:
                 works = [work_key(node.obj, self._identity) for node in ready]
                 found = by_work(self.session, list(set(works)))
