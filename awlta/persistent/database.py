@@ -239,6 +239,8 @@ class Database:
 
     def keys(self, connection: Connection, n: int) -> Sequence[int]:
         """Take ``n`` new integer keys within a writing unit, in rising order."""
+        if not n:
+            return ()
         if self.dialect == "postgresql":
             # usually a run of numbers, which is told by its ends
             taken = f"SELECT nextval('{KEYS}') AS key FROM generate_series(1, %s)"
