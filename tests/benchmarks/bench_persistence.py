@@ -31,6 +31,9 @@ from awlta.errors import AwltaError
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 
+PEER_ROUNDS = 3
+"""Rounds after which the peers are run; most of their time is that of their commits."""
+
 Pair = tuple[float, float]
 """Ours and raw."""
 
@@ -163,15 +166,18 @@ def main() -> None:
     parser.add_argument("--no-postgres", action="store_true")
     call = parser.parse_args()
     pairs: dict[str, list[Pair]] = {}
+    told: list[dict[str, dict[str, Any]]] = []
     cluster = None if call.no_postgres else Cluster(on_disk=True)
     try:
-        for _ in range(call.rounds):
+        for number in range(call.rounds):
             for name, pair in measure(call, cluster):
                 pairs.setdefault(name, []).append(pair)
+            if number < PEER_ROUNDS and not call.no_peers:
+                told.append(peers(call))
     finally:
         if cluster is not None:
             cluster.stop()
-    report(call, pairs, {} if call.no_peers else peers(call))
+    report(call, pairs, told)
 
 
 def measure(call: argparse.Namespace, cluster: Cluster | None) -> Iterator[tuple[str, Pair]]:
@@ -191,19 +197,18 @@ def measure(call: argparse.Namespace, cluster: Cluster | None) -> Iterator[tuple
 
 
 def report(
-    call: argparse.Namespace, pairs: dict[str, list[Pair]], told: dict[str, dict[str, Any]]
+    call: argparse.Namespace, pairs: dict[str, list[Pair]], told: list[dict[str, dict[str, Any]]]
 ) -> None:
     """Print the table for people, then a line of JSON for each figure: medians of the rounds.
 
-    How many times worse is the median of the rounds' ratios: the machine is another in each.
+    How many times worse, or better than a peer, is the median of the rounds' ratios: what else the
+    machine does is another in each.
     """
     print(f"{call.layers * call.width} products, {call.targets} targets, {call.rounds} rounds")
     print(f"{'figure':<22} {'ours':>11} {'limit':>11} {'times worse':>12} {'may be':>7}")
     records = []
-    ours: dict[str, float] = {}
     for name, many in pairs.items():
         value, limit = (statistics.median(each) for each in zip(*many, strict=True))
-        ours[name] = value
         unit, allowed = WANTED.get(name, ("", 0.0))
         rate = unit == "products/s"
         rate = rate or name in RATES
@@ -219,12 +224,16 @@ def report(
         print(line)
         records.append(record)
     for name, (figure, wanted) in PEERS_WANTED.items():
-        if name not in told or figure not in ours:
+        rounds = zip(pairs.get(figure, ()), told, strict=False)
+        both = [(pair[0], one[name]) for pair, one in rounds if name in one]
+        if not both:
             continue
-        peer, value = told[name]["value"], ours[figure]
-        ratio = value / peer if told[name]["unit"].endswith("/s") else peer / value
-        print(f"{figure:<22} {ratio:>9.1f} times {told[name]['peer']} (wanted {wanted:g})")
-        records.append({"figure": figure, "value": value, **told[name], "ratio": round(ratio, 1)})
+        rate = both[0][1]["unit"].endswith("/s")
+        ratios = [ours / peer["value"] for ours, peer in both]
+        ratio = statistics.median(ratios if rate else [1 / r for r in ratios])
+        value = statistics.median(peer["value"] for _, peer in both)
+        print(f"{figure:<22} {ratio:>9.1f} times {both[0][1]['peer']} (wanted {wanted:g})")
+        records.append({**both[0][1], "value": value, "ratio": round(ratio, 1)})
     for record in records:
         print(json.dumps(record))
 
