@@ -215,7 +215,7 @@ class Recording(Session):
             tables.activity,
             (
                 key,
-                *self.context.row,
+                *unit.owned,
                 _raw(activity.object_id),
                 _raw(subject),
                 activity.kind,
@@ -245,7 +245,7 @@ class Recording(Session):
                 tables.file,
                 (
                     unit.key(),
-                    *self.context.row,
+                    *unit.owned,
                     product_key,
                     record.role,
                     record.name,

@@ -346,7 +346,7 @@ def _note(unit: Any, key: int, stage: Stage, reason: str) -> None:
     """Write the stage of a campaign."""
     author = unit.context.user
     row = (key, KIND, stage.value, "", reason, author, unit.now)
-    unit.row(tables.standing, (unit.key(), *unit.context.row, *row))
+    unit.row(tables.standing, (unit.key(), *unit.owned, *row))
 
 
 def _fate(

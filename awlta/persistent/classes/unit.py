@@ -67,7 +67,13 @@ def shared_names(obj: Persistent, context: Context, level: int) -> list[bytes]:
 
 
 class Unit:
-    """The rows of one transaction, collected by table."""
+    """The rows of one transaction, collected by table.
+
+    Attributes
+    ----------
+    owned : tuple
+        Home, owner, project, level and embargo of its rows.
+    """
 
     def __init__(self, database: Database, context: Context, connection: Connection) -> None:
         self.database = database
@@ -75,7 +81,9 @@ class Unit:
         self.connection = connection
         self.created = datetime.now(UTC)
         self.now = time_to_microseconds(self.created)
+        self.owned = context.row
         self._rows: dict[Table, list[tuple[Any, ...]]] = {}
+        self._products, self._edges = self._of(tables.product), self._of(tables.dep)
         self._forms: dict[type[Any], list[Form]] = {}
         self._entries: dict[str, Entry] = {}
         self._shared: dict[bytes, Entry] = {}
@@ -189,14 +197,14 @@ class Unit:
         activity: int | None,
         work: bytes | None,
     ) -> None:
-        obj, key, context = entry.obj, entry.key, self.context.row
+        obj, key, owned = entry.obj, entry.key, self.owned
         digest = None if entry.content_digest is None else bytes.fromhex(entry.content_digest)
         cls = type(obj)
         raw = bytes.fromhex(entry.object_id.replace("-", ""))
         category = obj.__dict__.get("category")
-        row = (key, *context, raw, cls.__name__, self.now, activity, digest, category, work)
-        self._of(tables.product).append(row)
-        head = (key, *context)
+        row = (key, *owned, raw, cls.__name__, self.now, activity, digest, category, work)
+        self._products.append(row)
+        head = (key, *owned)
         try:
             for rows, take in self._forms.get(cls) or self._form(cls):
                 rows.append(head + take(obj.__dict__))
@@ -204,9 +212,9 @@ class Unit:
             _refuse_incomplete(obj)
             raise
         if edges:
-            rows, steps, truth = self._of(tables.dep), cls.__links__, self._truth
+            rows, steps, truth = self._edges, cls.__links__, self._truth
             for role, position, there in edges:
-                rows.append((key, role, position, there, truth[steps[role].is_input], *context))
+                rows.append((key, role, position, there, truth[steps[role].is_input], *owned))
 
     def _form(self, cls: type[Any]) -> list[Form]:
         """Return the forms of a class, one a table; the tables are made if need be."""
