@@ -47,7 +47,6 @@ def test_a_runner_that_is_killed_is_replaced_and_keeps_the_identity(place, gate,
     assert outcomes == ["failed", "done"]
 
 
-@pytest.mark.faults
 def test_a_runner_that_is_killed_twice_fails_with_its_log(place, until):
     place.serve()
     counts = TrialCounts(n=1)
@@ -131,7 +130,6 @@ def test_a_running_job_is_canceled_with_all_that_it_started(place, gate, until):
     assert again.record.object_id == job.record.object_id
 
 
-@pytest.mark.faults
 def test_what_a_recipe_leaves_running_ends_with_its_runner(place, gate, until):
     place.serve()
     gate.touch()
@@ -141,7 +139,6 @@ def test_what_a_recipe_leaves_running_ends_with_its_runner(place, gate, until):
     until(lambda: process_start(child) == "")
 
 
-@pytest.mark.faults
 def test_a_front_end_that_is_ended_queues_its_jobs_again(place, gate, until):
     first = place.serve()
     job = place.dpu.run(TrialGate(gate=str(gate)))

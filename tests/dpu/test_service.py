@@ -66,7 +66,6 @@ def test_a_second_service_on_a_home_is_refused(place, capsys):
     assert f"A front-end at {first.url} serves" in capsys.readouterr().err
 
 
-@pytest.mark.faults
 def test_sigterm_lets_running_jobs_end_and_starts_no_other(place, tmp_path, until):
     gate = tmp_path / "gate"
     command = [sys.executable, "-m", "awlta", "serve", "dpu", "--home", str(place.home)]
@@ -86,7 +85,6 @@ def test_sigterm_lets_running_jobs_end_and_starts_no_other(place, tmp_path, unti
     assert queued.wait(60) is JobState.COMPLETED
 
 
-@pytest.mark.faults
 def test_other_cores_run_other_jobs_at_the_same_time(place, tmp_path, until):
     gates = [tmp_path / f"gate-{n}" for n in range(3)]
     place.serve("--cores", "2")

@@ -29,9 +29,11 @@ def served(home: Path) -> Iterator[None]:
     options = ["--root", str(profile.store), "--token-file", str(profile.token_file)]
     _ = profile.token
     dataserver = Child("dataserver", options, home / "dataserver.log")
-    replace(profile, dataserver=dataserver.url).save()
-    yield
-    dataserver.stop()
+    try:
+        replace(profile, dataserver=dataserver.url).save()
+        yield
+    finally:
+        dataserver.stop()
 
 
 @pytest.fixture(scope="session")

@@ -185,9 +185,7 @@ def test_submit_makes_on_the_dpu_and_jobs_tell_of_it(dpu, run, ask, fail, tmp_pa
     assert (code, "cannot go from completed to canceled" in err) == (2, True)
 
 
-@pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.faults), signal.SIGINT]
-)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_runs_both_services_until_it_is_told_to_end(run, tmp_path, number):
     run("init", "--home", str(tmp_path))
     process = subprocess.Popen(

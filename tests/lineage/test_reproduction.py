@@ -202,7 +202,6 @@ def test_a_recorded_parameter_that_was_changed_is_named_with_all_that_follows(ta
     ]
 
 
-@pytest.mark.faults
 def test_of_a_chain_only_the_product_that_differs_is_named(tampered):
     found = tampered.say("reproduce", "AgainSum", "--chain", code=1)
     assert not found["equal"]
@@ -210,7 +209,6 @@ def test_of_a_chain_only_the_product_that_differs_is_named(tampered):
     assert [a["equal"] for a in found["ancestors"]] == [False]
 
 
-@pytest.mark.faults
 def test_other_packages_and_another_interpreter_are_told_and_are_no_difference(counted):
     (before,) = counted.execute("SELECT id, python, packages FROM software_environment LIMIT 1")
     key, python, packages = before
@@ -231,7 +229,6 @@ def test_other_packages_and_another_interpreter_are_told_and_are_no_difference(c
 # what cannot be made again ---------------------------------------------------------------
 
 
-@pytest.mark.faults
 def test_what_was_ingested_is_not_made_again(place, tmp_path):
     place.say("ingest", str(deliver(tmp_path)))
     answer = place.say("reproduce", "RawFile", code=2)
@@ -268,7 +265,6 @@ def test_an_input_that_was_deleted_is_named_with_who_and_why(counted):
     assert "by bob: too large; its file" in answer["error"]["found"]
 
 
-@pytest.mark.faults
 def test_packages_that_cannot_be_installed_as_recorded_are_told(counted):
     ((key, packages),) = counted.execute("SELECT id, packages FROM software_environment LIMIT 1")
     counted.execute("UPDATE software_environment SET packages = 'numpy==0.0.1' WHERE id = ?", key)

@@ -21,14 +21,14 @@ from factories import (
 )
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, select
 from tares import HERE, Dark, Matched, Spot, Tare, Tared, tare, tared, told
 
 from awlta.errors import NotFound
 from awlta.lineage import DataProduct, segments
 from awlta.lineage.calibration import selection
 from awlta.lineage.calibration.selection import choose_many, superseded
-from awlta.persistent import Link, OptionalLink, link
+from awlta.persistent import Link, OptionalLink, link, tables
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -192,6 +192,12 @@ def test_the_database_chooses_as_plain_python_does(workspace, monkeypatch, drawn
     for few in (selection.FEW, 0):
         monkeypatch.setattr(selection, "FEW", few)
         assert set(superseded(workspace, products)) == wrong
+    chosen = select(tables.product.c.id).where(tables.product.c.id.in_(products)).cte("chosen")
+    for many in (selection.MANY, 0):
+        monkeypatch.setattr(selection, "MANY", many)
+        found = set(superseded(workspace, chosen))
+        assert {s for s in found if s.product in products} == wrong
+        assert many or found == wrong
     monkeypatch.undo()
 
 

@@ -12,7 +12,7 @@ from awlta.lineage.making.work import content_of, work_of
 NIGHT = NOON + timedelta(hours=12)
 
 
-def framed(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
     """Join texts, each behind its length, and take the sha256."""
     return hashlib.sha256("".join(f"{len(p)}:{p}" for p in parts).encode()).hexdigest()
 
@@ -22,7 +22,7 @@ def test_the_work_digest_is_of_class_category_settings_and_inputs_in_order():
     merged = Merged(number=7, inputs=[first, second], category="A")
     one, two = (str(e.object_id) for e in (first, second))
 
-    told = framed("Merged", "A", "number", "7", "inputs", "0", one, "inputs", "1", two)
+    told = digest_of("Merged", "A", "number", "7", "inputs", "0", one, "inputs", "1", two)
     assert work_of(merged) == told
 
 

@@ -300,7 +300,10 @@ def has_rules(classes: Iterable[type[Any]]) -> list[str]:
 
 
 def superseded(session: Session, keys: Sequence[int] | CTE) -> list[Cause]:
-    """Return those of some products for which another calibration would be chosen now."""
+    """Return those of some products for which another calibration would be chosen now.
+
+    Of a table expression others may be among them, see :func:`selection.superseded`.
+    """
     return [
         Cause(product, role, "", "", old, new)
         for product, role, old, new in selection.superseded(session, keys)

@@ -88,7 +88,7 @@ class Staleness:
     Attributes
     ----------
     causes : list of Cause
-        What has changed in the products or their ancestors.
+        What has changed in the products or their ancestors; of many products, in others too.
     keys : set of int
         Those of the products asked for that are out of date.
     reached : set of int

@@ -237,9 +237,8 @@ class Draft:
         exist: set[int] = set()
         for level, numbers in sorted(levels.items()):
             nodes = [self.nodes[number] for number in numbers]
-            ready = nodes if level == 0 else []
-            if exist and level > 0:
-                ready = [node for node in nodes if exist.issuperset(node.inputs)]
+            may = exist or level == 0
+            ready = [node for node in nodes if exist.issuperset(node.inputs)] if may else []
             if ready:
                 works = [work_key(node.obj, self._identity) for node in ready]
                 found = by_work(self.session, list(set(works)))

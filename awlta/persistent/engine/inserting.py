@@ -1,8 +1,8 @@
-"""Rows of one table are inserted together: one executemany, or one COPY.
+"""Rows of one table are inserted together: one executemany on SQLite, one COPY on PostgreSQL.
 
-What is the same in all rows of a batch, such as owner, project and level, is written into the
-statement once. The SQLite driver looks for a converter for every None that it is given, which takes
-it longer than to store a number.
+On SQLite what is the same in all rows of a batch, such as owner, project and level, is written into
+the statement once: its driver looks for a converter for every None that it is given, which takes it
+longer than to store a number.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Inserter:
         self._is_sqlite = dialect.name == "sqlite"
         self._quote = dialect.identifier_preparer.quote
         self._secured: dict[str, bool] = {}
-        self._statements: dict[Table, str] = {}
+        self._heads: dict[Table, str] = {}
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """Insert tuples, at least one, in the order of the table's columns."""
@@ -46,22 +46,20 @@ class Inserter:
             self._copy(connection, table, rows)
             return
         given: Iterable[Row] = rows
+        marks = ["?" if self._is_sqlite else "%s"] * len(rows[0])
         if self._is_sqlite and len(rows) >= _THIN_FROM:
             marks, given = thinned(rows, _context_places(table))
-            statement = self._statement(table, marks)
-        else:
-            have = self._statements.get(table)
-            if have is None:
-                marks = ["?" if self._is_sqlite else "%s"] * len(table.columns)
-                have = self._statements[table] = self._statement(table, marks)
-            statement = have
+        statement = f"{self._head(table)} VALUES ({', '.join(marks)})"
         with closing(_driver_of(connection).cursor()) as cursor:
             cursor.executemany(statement, given)
 
-    def _statement(self, table: Table, marks: Sequence[str]) -> str:
-        """Return the INSERT of a table."""
-        into = f"INSERT INTO {self._quote(table.name)} ({self._columns(table)})"
-        return f"{into} VALUES ({', '.join(marks)})"
+    def _head(self, table: Table) -> str:
+        """Return how the INSERT of a table begins."""
+        known = self._heads.get(table)
+        if known is None:
+            known = f"INSERT INTO {self._quote(table.name)} ({self._columns(table)})"
+            self._heads[table] = known
+        return known
 
     def _columns(self, table: Table) -> str:
         return ", ".join(self._quote(c.name) for c in table.columns)
