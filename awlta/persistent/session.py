@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import ColumnElement, Engine, Select, Table, bindparam, select, type_coerce
+from sqlalchemy import Engine, Table, bindparam, select, type_coerce
 from sqlalchemy.types import NullType
 
 from ..errors import NotFound, Refused
@@ -26,7 +26,7 @@ from .classes.unit import Entry, shared_names
 from .classes.unit import Unit as Unit
 from .context import Context
 from .database import Database
-from .engine.listing import bound, to_be_listed
+from .engine.listing import bound, bound_names, names_to_be_listed, to_be_listed
 from .engine.memory import uncollected
 from .engine.prepared import Prepared
 from .engine.retry import retried
@@ -197,18 +197,14 @@ class Session:
     def get_many(self, object_ids: Iterable[str]) -> list[Persistent]:
         """Return objects by their object_ids, in that order; raise NotFound."""
         wanted = [UUID(check_object_id(i)).bytes for i in object_ids]
-        found: dict[bytes, tuple[int, str]] = {}
-        engine, column = self.database.engine, tables.product.c.object_id
+        if not wanted:
+            return []
+        engine, dialect = self.database.engine, self.database.dialect
+        prepared = _named(engine, self.context, len(wanted) == 1)
+        names: Any = wanted[0] if len(wanted) == 1 else bound_names(dialect, wanted)
         with self.database.read() as connection:
-            rows: Iterable[Any]
-            for start in range(0, len(wanted), CHUNK):
-                if len(wanted) == 1:
-                    rows = _one(engine, self.context).rows(connection, object_id=wanted[0])
-                else:
-                    chosen = column.in_(wanted[start : start + CHUNK])
-                    rows = connection.execute(_names(self.context, chosen))
-                for raw, key, name in rows:
-                    found[bytes(raw)] = (key, name)
+            rows = prepared.rows(connection, names=names)
+        found = {bytes(raw): (key, name) for raw, key, name in rows}
         for raw in wanted:
             if raw not in found:
                 raise NotFound(
@@ -316,13 +312,11 @@ def _links_of(engine: Engine, context: Context) -> Prepared:
     return Prepared(engine, statement)
 
 
-def _names(context: Context, chosen: ColumnElement[bool]) -> Select[Any]:
-    p = tables.product
-    return select(p.c.object_id, p.c.id, p.c.class_name).where(chosen, context.scope(p))
-
-
 @lru_cache(maxsize=64)
-def _one(engine: Engine, context: Context) -> Prepared:
-    """Return the statement for one object_id, which is asked most often, ready to be run."""
-    column: Any = type_coerce(tables.product.c.object_id, NullType())
-    return Prepared(engine, _names(context, column == bindparam("object_id")))
+def _named(engine: Engine, context: Context, is_one: bool) -> Prepared:
+    """Return the statement for one object_id, which is asked most often, or for many."""
+    p = tables.product
+    raw: Any = type_coerce(p.c.object_id, NullType())
+    wanted = bindparam("names") if is_one else names_to_be_listed(engine.dialect.name)
+    chosen = raw == wanted if is_one else raw.in_(wanted)
+    return Prepared(engine, select(raw, p.c.id, p.c.class_name).where(chosen, context.scope(p)))

@@ -94,11 +94,11 @@ class Draft:
 
     def _plan(self, wanted: Sequence[Any]) -> None:
         checked: set[int] = set()
+        stored = [obj for obj in wanted if "_store" in obj.__dict__]
+        self._leaves |= {obj.__dict__["_key"]: obj for obj in stored}
         while True:
             self.nodes, self.number = [], {}
             self._gather([self.stand_in(obj) for obj in wanted] if self.successors else wanted)
-            stored = (obj for obj in wanted if "_store" in obj.__dict__)
-            self._leaves |= {obj.__dict__["_key"]: obj for obj in stored}
             new = [key for key in self._leaves if key not in checked]
             state = staleness(self.session, new) if new else Staleness()
             checked.update(new)
@@ -107,9 +107,8 @@ class Draft:
                 break
             self._replace(first, state)
         self._look_up()
-        for obj in wanted:
-            is_stored = "_store" in obj.__dict__
-            if is_stored and self.stand_in(obj) is obj and obj not in self.number:
+        for obj in stored:
+            if self.stand_in(obj) is obj and obj not in self.number:
                 self._add_current(obj)
 
     def _add_current(self, obj: Any) -> None:
@@ -246,7 +245,10 @@ class Draft:
                 own = changes.of(names) if names else {}
                 for node, work in zip(ready, works, strict=True):
                     self._settle(node, found.get(work, ()), own)
+            is_plain = not (ready or self._replaced or self._has_blocked)
             for number, node in zip(numbers, nodes, strict=True):
+                if is_plain and is_makeable(node.obj):
+                    continue
                 if node.state is not State.EXISTS:
                     self._finish(node)
                 if node.found is not None:  # if only to be replaced
@@ -273,7 +275,7 @@ class Draft:
 
     def _finish(self, node: Node) -> None:
         """Settle the state of a node that does not exist as it should."""
-        replaced = self._replaced.get(node.obj) if self._replaced else None
+        replaced = self._replaced.get(node.obj)
         if replaced is not None:
             node.found, node.causes = replaced[0], tuple(replaced[1])
             node.state = State.STALE
@@ -333,8 +335,18 @@ def successor(session: Session, product: Any) -> Any:
     return again(product, {role: objects[key] for role, key in chosen.items()}, stand_ins)
 
 
+def is_makeable(product: Any) -> bool:
+    """Tell whether a product can be made: it has a recipe, and a category that there is."""
+    return (
+        getattr(type(product), "__recipe__", None) is not None
+        and product.__dict__["category"] in CATEGORIES
+    )
+
+
 def obstacle(product: Any, exists: bool) -> AwltaError | None:
     """Return why a product cannot be made by anyone, None if it can."""
+    if is_makeable(product):
+        return None
     if getattr(type(product), "__recipe__", None) is None:
         found = f"{product!r} has to be replaced" if exists else f"{product!r} is not there"
         return NotMade(
@@ -342,9 +354,7 @@ def obstacle(product: Any, exists: bool) -> AwltaError | None:
             expected="an input that is committed and not judged bad",
             do="Ingest it, link another, or overrule its verdict or flags with a reason",
         )
-    if product.__dict__["category"] not in CATEGORIES:
-        return BadValue(f"category = {product.category!r}", expected="one of A, B and C")
-    return None
+    return BadValue(f"category = {product.category!r}", expected="one of A, B and C")
 
 
 def again(product: Any, links: Mapping[str, Any], successors: Mapping[int, Any]) -> Any:

@@ -7,22 +7,23 @@ statement. Parameters count by content, so those typed anew find what was made w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, Select, bindparam, select, type_coerce
+from sqlalchemy import Engine, bindparam, select, type_coerce
 from sqlalchemy.types import NullType
 
 from ...persistent import tables
 from ...persistent.attributes.attributes import AnyLink
 from ...persistent.context import Context
+from ...persistent.engine.listing import bound_names, names_to_be_listed
 from ...persistent.engine.prepared import Prepared
 from ...persistent.keys import object_id_of
-from ...persistent.session import CHUNK, Session
+from ...persistent.session import Session
 from ...persistent.tombstones import is_living
 from ...persistent.watches import watches
 from ..calibration import selection
@@ -79,41 +80,30 @@ def by_work(
     present : bool
         Also those that were committed since the date as of which is asked.
     """
-    context, found = session.context, dict[bytes, list[Found]]()
+    found: dict[bytes, list[Found]] = {}
+    if not works:
+        return found
+    engine, dialect = session.database.engine, session.database.dialect
+    prepared = _made_by_work(engine, session.context, present, len(works) == 1)
+    values: Any = works[0] if len(works) == 1 else bound_names(dialect, works)
     with session.database.read() as connection:
-        rows: Iterable[Any]
-        for start in range(0, len(works), CHUNK):
-            if len(works) == 1:
-                prepared = _made_by_work(session.database.engine, context, present)
-                rows = prepared.rows(connection, work=works[0])
-            else:
-                chosen = _work().in_(works[start : start + CHUNK])
-                rows = connection.execute(_made_of(chosen, context, present))
-            for digest, key, raw, name in rows:
-                found.setdefault(bytes(digest), []).append(
-                    Found(key, object_id_of(bytes(raw)), name)
-                )
+        for digest, key, raw, name in prepared.rows(connection, names=values):
+            found.setdefault(bytes(digest), []).append(Found(key, object_id_of(bytes(raw)), name))
     return found
 
 
 @lru_cache(maxsize=64)
-def _made_by_work(engine: Engine, context: Context, present: bool) -> Prepared:
-    """Return the statement for one digest, which is asked most often, ready to be run."""
-    return Prepared(engine, _made_of(_work() == bindparam("work"), context, present))
-
-
-def _work() -> Any:
-    """Return the column of digests as it stands: each would be converted."""
-    return type_coerce(tables.product.c.work, NullType())
-
-
-def _made_of(chosen: ColumnElement[bool], context: Context, present: bool) -> Select[Any]:
+def _made_by_work(engine: Engine, context: Context, present: bool, is_one: bool) -> Prepared:
+    """Return the statement for one digest, or for many, ready to be run."""
     p = tables.product
+    work: Any = type_coerce(p.c.work, NullType())  # each would be converted
+    wanted = bindparam("names") if is_one else names_to_be_listed(engine.dialect.name)
     scope = (replace(context, as_of=None) if present else context).scope(p)
-    return (
-        select(p.c.work, p.c.id, p.c.object_id, p.c.class_name)
-        .where(chosen, scope, is_living(p, context.until))
-        .order_by(p.c.creation_date.desc(), p.c.id.desc())
+    return Prepared(
+        engine,
+        select(work, p.c.id, p.c.object_id, p.c.class_name)
+        .where(work == wanted if is_one else work.in_(wanted), scope, is_living(p, context.until))
+        .order_by(p.c.creation_date.desc(), p.c.id.desc()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Functions that are written once for each class: its constructor's body, its rows both ways.
+"""Functions that are written once for each class: its constructor, its rows both ways.
 
 The general way, attribute by attribute through descriptors, costs some 25 us an object; a line
 of code an attribute costs a fifth of that. What is not of the plain type is left to
@@ -26,6 +26,8 @@ _PLAIN = {
 
 _LIMIT = 1 << 63
 
+_REFUSE = "return _self._refuse_arguments(_given(locals()))"
+
 
 def _compiled(name: str, lines: list[str], names: dict[str, Any]) -> Callable[..., Any]:
     """Return the function that some lines define."""
@@ -34,12 +36,16 @@ def _compiled(name: str, lines: list[str], names: dict[str, Any]) -> Callable[..
     return made
 
 
-def constructor(cls: type[Any]) -> Callable[..., bool]:
-    """Return a function that fills a new object from keywords.
+def constructor(cls: type[Any], general: Callable[..., None]) -> Callable[..., None]:
+    """Return the ``__init__`` of a class: it fills a new object from keywords.
 
-    It returns False where something compulsory is missing, for the caller to say what; an
-    unknown keyword is a TypeError. Its own names begin with an underscore, which no attribute's
-    does.
+    Its own names begin with an underscore, which no attribute's does.
+
+    Parameters
+    ----------
+    cls : type
+    general : callable
+        What to call for an object of a subclass, whose constructor was inherited, or calls this.
     """
     arguments, body, held, after = [], [], [], []
     names: dict[str, Any] = {
@@ -48,6 +54,9 @@ def constructor(cls: type[Any]) -> Callable[..., bool]:
         "_List": LinkList,
         "_type": type,
         "_isinstance": isinstance,
+        "_own": cls,
+        "_given": _given,
+        "_general": general,
     }
     for name, attribute in cls.__attributes__.items():
         if attribute.init:
@@ -78,15 +87,27 @@ def constructor(cls: type[Any]) -> Callable[..., bool]:
     for name, step in cls.__links__.items():
         if step.valid_at is not None and not step.many:
             after.append(f"    if {name} is _MISSING: _held[{name!r}] = _self._choose(_s_{name})")
-    head = ", ".join(["_self", "*", *arguments] if arguments else ["_self"])
+    head = ", ".join(["_self", "/", *(["*", *arguments] if arguments else []), "**_others"])
     whole = ", ".join(["'object_id': _new_object_id()", *held])
-    lines = [f"def fill({head}):", *body, f"    _held = _self.__dict__ = {{{whole}}}", *after]
-    return _compiled("fill", [*lines, "    return True"], names)
+    lines = [
+        f"def __init__({head}):",
+        "    if _self.__class__ is not _own: return _general(_self, **_given(locals()))",
+        f"    if _others: {_REFUSE}",
+        *body,
+        f"    _held = _self.__dict__ = {{{whole}}}",
+    ]
+    return _compiled("__init__", [*lines, *after], names)
+
+
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return which arguments a constructor was given."""
+    own = {n: v for n, v in arguments.items() if not n.startswith("_") and v is not MISSING}
+    return {**own, **arguments["_others"]}
 
 
 def _take_attribute(name: str, attribute: Attribute[Any], names: dict[str, Any]) -> list[str]:
     """Return the lines that look at the argument of one attribute."""
-    absent = "return False"
+    absent = _REFUSE
     if attribute.default is not MISSING:
         names[f"_d_{name}"] = attribute.default
         absent = f"{name} = _d_{name}"
@@ -109,7 +130,7 @@ def _take_link(name: str, step: AnyLink, cls: type[Any], names: dict[str, Any]) 
     """Return the lines that look at the argument of a link to one object."""
     names[f"_t_{name}"] = step.target
     default = cls.__link_defaults__.get(name, MISSING)
-    absent = "return False"
+    absent = _REFUSE
     if step.valid_at is not None:
         absent = "pass"
     elif step.optional or default is None:

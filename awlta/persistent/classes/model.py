@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, dataclass_transform
 from uuid import UUID
@@ -112,19 +113,19 @@ class Persistent(metaclass=PersistentType):
         cls = type(self)
         fill = cls.__dict__.get("__fill__")
         if fill is None:
-            fill = cls.__fill__ = constructor(cls)  # type: ignore[attr-defined]
-        try:
-            if fill(self, **values):
-                return
-        except TypeError:
-            known = [n for n, a in cls.__attributes__.items() if a.init] + list(cls.__links__)
-            refuse_unknown(self, values, known)
-            raise
-        self._refuse_missing(values)
+            is_plain = cls.__init__ is cls.__fill__  # its author wrote no constructor
+            fill = cls.__fill__ = constructor(cls, Persistent.__init__)
+            if is_plain:
+                cls.__init__ = fill  # type: ignore[method-assign]
+        fill(self, **values)
 
-    def _refuse_missing(self, values: dict[str, Any]) -> NoReturn:
-        """Say which compulsory arguments were not given."""
+    __fill__: ClassVar[Callable[..., None]] = __init__
+
+    def _refuse_arguments(self, values: dict[str, Any]) -> NoReturn:
+        """Say which arguments are not known, or else which compulsory ones were not given."""
         cls = type(self)
+        known = [n for n, a in cls.__attributes__.items() if a.init] + list(cls.__links__)
+        refuse_unknown(self, values, known)
         missing = [
             name
             for name, attribute in cls.__attributes__.items()

@@ -1,4 +1,4 @@
-"""Any number of keys as one parameter of a statement.
+"""Any number of keys, or of names of 16 bytes, as one parameter of a statement.
 
 Asking about twenty thousand objects is so one statement, and its text is the same for one.
 """
@@ -9,8 +9,22 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Select, String, bindparam, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Integer,
+    LargeBinary,
+    Select,
+    String,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import NullType
 
 
 def listed(dialect: str, keys: Sequence[int]) -> Select[Any]:
@@ -31,6 +45,26 @@ def to_be_listed(dialect: str) -> Select[Any]:
 def bound(dialect: str, keys: Sequence[int]) -> Any:
     """Return keys as the value of the one parameter."""
     return list(keys) if dialect == "postgresql" else json.dumps(list(keys))
+
+
+def names_to_be_listed(dialect: str) -> Select[Any]:
+    """Return the statement for names of 16 bytes that are given as the parameter ``names``.
+
+    SQLite takes them one behind the other, since its JSON holds no bytes.
+    """
+    if dialect == "postgresql":
+        return _of_array(bindparam("names", type_=ARRAY(LargeBinary)))
+    whole = type_coerce(bindparam("names", type_=NullType()), LargeBinary)
+    first: Any = literal_column("1", Integer).label("start")
+    starts = select(first).cte("starts", recursive=True)
+    after = starts.c.start + literal_column("16")
+    starts = starts.union_all(select(after).where(after < func.length(whole)))
+    return select(func.substr(whole, starts.c.start, literal_column("16")).label("id"))
+
+
+def bound_names(dialect: str, names: Sequence[bytes]) -> Any:
+    """Return names, at least one, as the value of the one parameter."""
+    return list(names) if dialect == "postgresql" else b"".join(names)
 
 
 def _of_array(parameter: BindParameter[Any]) -> Select[Any]:
