@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from changing import ChangingPackage
+from counting import counted
 from hypothesis import HealthCheck, settings
 from observatory import NewObservatory, Observatory
 from postgres import Cluster
@@ -131,28 +131,11 @@ def session(new_session: Callable[..., Session]) -> Iterator[Session]:
         yield session
 
 
-class _Statements(logging.Handler):
-    """Keeps the statements that ask or change something."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.sent: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if not text.startswith(("PRAGMA", "BEGIN", "COMMIT")):
-            self.sent.append(text)
-
-
 @pytest.fixture
 def statements() -> Iterator[list[str]]:
     """The statements that were sent to the database since the list was last cleared."""
-    logger, handler = logging.getLogger("awlta.sql"), _Statements()
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler.sent
-    logger.setLevel(logging.NOTSET)
-    logger.removeHandler(handler)
+    with counted() as sent:
+        yield sent
 
 
 @pytest.fixture(scope="session")

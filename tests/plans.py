@@ -1,12 +1,8 @@
-"""What the tests of plans share: what a plan says, recipes changed, statements counted."""
+"""What the tests of plans share: what a plan says, recipes changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from factories import key
-from sqlalchemy import event
 
 from awlta.persistent import tables
 
@@ -35,19 +31,3 @@ def change_recipe(workspace, *products):
             )
             .values(recipe_version="0", recipe_digest=bytes(32))
         )
-
-
-@contextmanager
-def counted(workspace) -> Iterator[list[str]]:
-    """Give the statements that are executed in a block."""
-    statements: list[str] = []
-
-    def note(connection, cursor, statement, *more):
-        statements.append(statement)
-
-    engine = workspace.database.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)

@@ -96,7 +96,7 @@ def open_ticket(session: Session, lease: Lease, source: str) -> int:
             empty = hashlib.sha256(b"").digest()
             state = State.REQUESTED.value
             row = (raw, state, source, "", "", empty, "", unit.now, unit.now)
-            unit.row(tables.ticket, (number, *session.context.row, *row))
+            unit.row(tables.ticket, (number, *row))
             _event(unit, session, number, State.REQUESTED, "")
         else:
             _set(unit.connection, number, State.REQUESTED, unit.now, {"reason": ""})
@@ -163,7 +163,7 @@ def _set(
 
 def _event(unit: Any, session: Session, number: int, state: State, why: str) -> None:
     row = (number, state.value, session.context.user, why, unit.now)
-    unit.row(tables.ticket_event, (unit.key(), *session.context.row, *row))
+    unit.row(tables.ticket_event, (unit.key(), *row))
 
 
 def tickets(session: Session, *states: State) -> list[Ticket]:

@@ -264,11 +264,20 @@ class Database:
             numbers = [int.from_bytes(digest[:8], signed=True) for digest in digests]
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(unnest(%s))", (numbers,))
 
-    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert tuples, in the order of the table's columns: one executemany, or one COPY."""
+    def insert(
+        self,
+        connection: Connection,
+        table: Table,
+        rows: Sequence[tuple[Any, ...]],
+        context: tuple[Any, ...] | None = None,
+    ) -> None:
+        """Insert tuples, in the order of the table's columns: one executemany, or one COPY.
+
+        With a context the rows lack the columns of it, which hold the same in all.
+        """
         if rows:
             self._growth.wrote(table, len(rows))
-            self._inserter.insert(connection, table, rows)
+            self._inserter.insert(connection, table, rows, context)
 
     @retried
     def ensure(self, cls: Any, connection: Connection | None = None) -> None:

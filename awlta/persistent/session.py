@@ -6,12 +6,11 @@ Writing goes through a :class:`~awlta.persistent.classes.unit.Unit`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from sqlalchemy import Engine, Table, bindparam, select, type_coerce
 from sqlalchemy.types import NullType
@@ -22,10 +21,11 @@ from .attributes.attributes import AnyLink, LinkList
 from .attributes.conditions import Column
 from .classes.loading import Loader
 from .classes.model import Persistent, find_class, link_to_known, remember_batch
-from .classes.unit import Entry, shared_names
 from .classes.unit import Unit as Unit
+from .classes.unit import shared_names
 from .context import Context
 from .database import Database
+from .engine.identities import Identities
 from .engine.listing import bound, bound_names, names_to_be_listed, to_be_listed
 from .engine.memory import uncollected
 from .engine.prepared import Prepared
@@ -60,7 +60,7 @@ class Session:
             raise
         self._loaders: dict[type[Any], Loader] = {}
         self._answers = Answers(self.database)
-        self._objects: WeakValueDictionary[int, Persistent] = WeakValueDictionary()
+        self._objects = Identities()
 
     def _enter(self, user: str, project: str, level: int, node: int) -> Context:
         """Return the context, in which everything is read and written."""
@@ -149,7 +149,7 @@ class Session:
         with self.database.read() as connection:
             for obj in loader.objects(connection, keys):
                 obj.__dict__["_store"] = self
-                self._objects[obj.__dict__["_key"]] = obj
+                self._objects.keep(obj.__dict__["_key"], obj)
                 objects.append(obj)
         return objects
 
@@ -259,7 +259,7 @@ class Session:
                 unit = Unit(self.database, self.context, connection)
                 yield unit
                 unit.flush()
-            self._keep(unit.entries())
+            self._keep(unit)
 
     @retried
     def commit(self, *objects: Persistent) -> None:
@@ -280,23 +280,27 @@ class Session:
         with self.database.read() as connection:
             return [str(UUID(bytes=bytes(raw))) for (raw,) in connection.execute(statement)]
 
-    def _keep(self, entries: Collection[Entry]) -> None:
+    def _keep(self, unit: Unit) -> None:
         """Take committed objects into the identity map, after the transaction.
 
         What is in memory already as another object, of equal content, stays usable and knows it.
         """
-        for obj, key, object_id, created, content_digest in entries:
+        has_twins = unit.meets_twins
+        for obj, key, object_id, created, content_digest in unit.entries():
             held, cls = obj.__dict__, type(obj)
             held["object_id"], held["creation_date"] = object_id, created
             if "content_digest" in cls.__attributes__:
                 held["content_digest"] = content_digest
             held["_key"], held["_store"] = key, self
-            if not cls.__shared__:  # its key is a new one
-                self._objects[key] = obj
-            elif (known := self._objects.setdefault(key, obj)) is not obj:
+            known = self._objects.get(key) if cls.__shared__ else None  # others have new keys
+            if known is None:
+                self._objects.keep(key, obj)
+            elif known is not obj:
                 held["_twin"] = known
-        for entry in entries:
-            link_to_known(entry.obj)
+                has_twins = True
+        if has_twins:
+            for obj, *_ in unit.entries():
+                link_to_known(obj)
 
 
 @lru_cache(maxsize=64)

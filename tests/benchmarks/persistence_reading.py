@@ -21,6 +21,7 @@ from awlta.lineage.currency.currency import stale
 from awlta.lineage.planning.plan import Plan
 from awlta.lineage.planning.states import State
 from awlta.persistent import Attribute, Links, link, persistent
+from awlta.persistent.engine.identities import Identities
 
 Ask = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
@@ -106,7 +107,7 @@ def _closures(
     other = Workspace(workspace.profile)
 
     def live() -> None:
-        other._objects.clear()  # so that every object is read and built
+        other._objects = Identities()  # so that every object is read and built
         assert len(other.load(related(other, [top], down=False))) > 1
 
     try:

@@ -24,6 +24,7 @@ from awlta.config import Profile
 from awlta.lineage import DataProduct, Parameters, Workspace, recipe
 from awlta.persistent import Attribute, Link, OptionalLink, link, persistent, tables
 from awlta.persistent.classes.unit import Unit
+from awlta.persistent.context import CONTEXT_COLUMNS
 from awlta.persistent.database import create
 
 N_PARAMETERS = 50
@@ -116,13 +117,14 @@ def make_together(workspace: Workspace, products: Sequence[BenchProduct]) -> Non
 
 @contextmanager
 def captured() -> Iterator[Rows]:
-    """Give the rows that are written within a block, by table."""
+    """Give, at the end of a block, the rows that were written within it, by table."""
     rows: Rows = {}
-    plain = Unit.flush
+    plain, kept = Unit.flush, list[tuple[Any, list[Any], tuple[Any, ...]]]()
 
     def flush(unit: Unit) -> None:
-        for table, waiting in unit._rows.items():
-            rows.setdefault(table.name, []).extend(waiting)
+        kept.extend(
+            (table, waiting.copy(), unit.context.row) for table, waiting in unit._rows.items()
+        )
         plain(unit)
 
     Unit.flush = flush  # type: ignore[method-assign]
@@ -130,6 +132,18 @@ def captured() -> Iterator[Rows]:
         yield rows
     finally:
         Unit.flush = plain  # type: ignore[method-assign]
+        for table, waiting, context in kept:
+            rows.setdefault(table.name, []).extend(_whole(table, waiting, context))
+
+
+def _whole(table: Any, waiting: list[Any], context: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Return rows in the order of a table's columns, with the context that they lack."""
+    own = dict(zip(CONTEXT_COLUMNS, context, strict=True))
+    names = [c.name for c in table.columns]
+    given = [n for n in names if n not in own or "owner" not in names]
+    for row in waiting:
+        held = {**own, **dict(zip(given, row, strict=True))}
+        yield tuple(held[n] for n in names)
 
 
 def _table(name: str) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from counting import counted
 from factories import Exposure, Merged, made
-from plans import counted, states, told
+from plans import states, told
 
 from awlta.errors import BadValue, NotMade, RecipeFailed
 from awlta.lineage import DataProduct, Plan
@@ -60,13 +61,13 @@ def test_a_level_is_one_statement_however_many_products_it_has(workspace):
             before = [Merged(number=100 * layer + n, inputs=[p]) for n, p in enumerate(before)]
         return before
 
-    with counted(workspace) as nothing_there:
+    with counted() as nothing_there:
         assert len(Plan.of(layers(40))) == 120
     assert len(nothing_there) == 1  # what needs something missing is not looked up
     Plan.of(layers(3)).run()
     statements = []
     for width in (3, 3, 40):
-        with counted(workspace) as one:
+        with counted() as one:
             plan = Plan.of(layers(width))
         statements.append(len(one))
     assert sum(t.state is State.EXISTS for t in plan.targets) == 9
@@ -76,7 +77,7 @@ def test_a_level_is_one_statement_however_many_products_it_has(workspace):
 def test_what_is_up_to_date_is_told_by_class_without_reading_it(workspace):
     for n in range(3):
         made(Merged(number=n))
-    with counted(workspace) as statements:
+    with counted() as statements:
         plan = Plan.of(Merged.select_all())
         assert plan.counts() == {"Merged": {State.EXISTS: 3}}
         assert plan.summary() == "nothing to make; up to date: 3 Merged"

@@ -7,6 +7,7 @@ import pytest
 from factories import Exposure, ExposureFactory, Merged, SummedFactory
 
 from awlta.lineage import DataProduct, Replica
+from awlta.persistent.engine.identities import Identities
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_files_of_a_condition_and_of_a_part_are_those_of_its_products(products):
 
 
 def test_a_product_knows_its_files_from_then_on(products, workspace, caplog):
-    workspace._objects.clear()
+    workspace._objects = Identities()
     found = Exposure.select_all().files()
     caplog.set_level(logging.DEBUG, logger="awlta.sql")
     caplog.clear()

@@ -19,6 +19,7 @@ from factories import (
 
 from awlta.errors import QueryError
 from awlta.persistent import Attribute, Persistent, current_store, persistent, registry
+from awlta.persistent.engine.identities import Identities
 from awlta.persistent.tables import table_of
 
 
@@ -245,7 +246,7 @@ def test_an_attribute_with_an_index_is_found_by_it(session):
 def test_reading_objects_and_a_path_takes_as_many_statements_as_classes(session, statements):
     session.commit(*(LayoutFactory(dishes=[DishFactory() for _ in range(3)]) for _ in range(20)))
     with session.use():
-        session._objects.clear()
+        session._objects = Identities()
         statements_before = len(statements())
         names = {d.sensor.name for layout in Layout.select_all() for d in layout.dishes}
         assert len(names) == 60

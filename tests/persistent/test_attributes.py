@@ -187,6 +187,27 @@ def test_unknown_and_missing_arguments_are_named():
         Sensor(name="a", object_id="0")
 
 
+def test_an_author_may_write_the_constructor_of_a_class():
+    class OwnPlain(Persistent):
+        number: Attribute[int] = persistent("number")
+
+    class OwnDoubled(OwnPlain):
+        label: Attribute[str] = persistent("text", default="none")
+
+        def __init__(self, number, **others):
+            super().__init__(number=2 * number, **others)
+
+    class OwnNamed(OwnDoubled):
+        name: Attribute[str] = persistent("name", default="x")
+
+    for _ in range(2):  # the first object of a class has its constructor written
+        assert (OwnPlain(number=3).number, OwnDoubled(3).number) == (3, 6)
+        named = OwnNamed(4, label="l", name="n")
+        assert (named.number, named.label, named.name) == (8, "l", "n")
+    with pytest.raises(BadValue, match="OwnNamed has no size"):
+        OwnNamed(4, size=1)
+
+
 class Odd(IntEnum):
     """Numbers as an Enum."""
 

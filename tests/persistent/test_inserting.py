@@ -1,37 +1,42 @@
-"""Rows arrive as they are, however much of them is the same."""
+"""Rows arrive as they are, with the context of their unit, or with that of what they are about."""
 
-import sqlite3
-from contextlib import closing
+import pytest
+from sqlalchemy import select
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from awlta.persistent.engine.inserting import thinned
-
-VALUE = st.sampled_from([None, 0, 1, -7, 1 << 62, "", "a'b", 1.5, b"\x00"])
-NUMBER = st.sampled_from([None, 0, 1, -7])
-OFTEN = (1, 2)
+from awlta.persistent import tables
+from awlta.persistent.engine.identities import Identities
 
 
-@given(
-    st.lists(st.tuples(VALUE, NUMBER, NUMBER, VALUE, VALUE), min_size=1, max_size=20),
-    st.sets(st.integers(0, 4)),
-)
-def test_what_is_the_same_in_all_rows_is_in_the_statement_and_arrives(rows, same):
-    rows = [tuple(rows[0][n] if n in same else v for n, v in enumerate(row)) for row in rows]
-    marks, kept = thinned(rows, OFTEN)
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute("CREATE TABLE t (a, b, c, d, e)")
-        connection.executemany(f"INSERT INTO t VALUES ({', '.join(marks)})", kept)
-        assert connection.execute("SELECT * FROM t").fetchall() == rows
+@pytest.mark.parametrize("number", [1, 20])
+def test_rows_get_the_context_of_their_unit_or_their_own(session, number):
+    told = [(5, "open", "it's ada", None if n else "?", -n) for n in range(number)]
+    told = [(*row[:3], row[3] or "", row[4]) for row in told]
+    with session.unit() as unit:
+        own, foreign = ([unit.key() for _ in told] for _ in range(2))
+        for key, other, row in zip(own, foreign, told, strict=True):
+            unit.row(tables.ticket_event, (key, *row))
+            unit.row(tables.ticket_event, (other, *row), (0, 7, 8, 2, 99))
+    with session.database.read() as connection:
+        rows = connection.execute(select(tables.ticket_event)).all()
+    context = session.context.row
+    assert set(rows) == {
+        *((key, *context, *row) for key, row in zip(own, told, strict=True)),
+        *((key, 0, 7, 8, 2, 99, *row) for key, row in zip(foreign, told, strict=True)),
+    }
 
 
-def test_owner_and_project_and_what_no_row_has_are_said_once():
-    rows = [(n, 3, 4, None, f"label {n}") for n in range(20)]
-    marks, kept = thinned(rows, OFTEN)
-    assert marks == ["?", "3", "4", "NULL", "?"]
-    assert list(kept) == [(n, f"label {n}") for n in range(20)]
-    one_differs = [*rows, (20, 3, 4, 1, "label 20")]
-    marks, kept = thinned(one_differs, OFTEN)
-    assert marks == ["?", "3", "4", "?", "?"]
-    assert list(kept)[-1] == (20, 1, "label 20")
+class Thing:
+    """Something to be held."""
+
+
+def test_objects_are_found_as_long_as_they_are_held_and_keys_of_others_are_forgotten():
+    found, held = Identities(), [Thing() for _ in range(10_000)]
+    for key, thing in enumerate(held):
+        found.keep(key, thing)
+    assert all(found.get(key) is thing for key, thing in enumerate(held))
+    del held[10:], thing
+    assert found.get(9_999) is None
+    for key in range(20_000, 60_000):
+        found.keep(key, Thing())
+    assert [found.get(key) for key in range(10)] == held
+    assert len(found._held) < 10_000

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from awlta.errors import BadValue, NotFound
 from awlta.persistent.classes.records import ObjectRecord, describe, rebuild, set_links
+from awlta.persistent.engine.identities import Identities
 
 SENSORS = st.builds(
     SensorFactory,
@@ -53,7 +54,7 @@ def test_an_object_is_stored_and_read_unchanged(session, sensor):
     session.commit(sensor)
     values = {n: as_text(getattr(sensor, n)) for n in Sensor.__attributes__}
     object_id = sensor.object_id
-    session._objects.clear()
+    session._objects = Identities()
     back = session.get(object_id)
     assert back is not sensor
     assert {n: as_text(getattr(back, n)) for n in Sensor.__attributes__} == values

@@ -27,7 +27,7 @@ def test_a_whole_database_comes_back_from_the_other_kind_as_it_was(
     *_, layout = observatory(first)
     with first.unit() as unit:
         row = (layout.__dict__["_key"], "verdict", 0, "", "clouds", "ada", unit.now)
-        unit.row(tables.standing, (unit.key(), *first.context.row, *row))
+        unit.row(tables.standing, (unit.key(), *row))
     told = everything(first)
     second, third = new_place(OTHER[database_kind]), new_place(database_kind)
 
@@ -92,7 +92,7 @@ def test_a_verdict_that_came_later_is_taken_over_by_what_is_here(
     for value in (0, 1):
         with first.unit() as unit:
             row = (sensor.__dict__["_key"], "verdict", value, "", f"v{value}", "ada", unit.now)
-            unit.row(tables.standing, (unit.key(), *first.context.row, *row))
+            unit.row(tables.standing, (unit.key(), *row))
     send(first, tmp_path / "after")
     assert receive(second, tmp_path / "after").standing == 2
     assert receive(second, tmp_path / "after").standing == 0

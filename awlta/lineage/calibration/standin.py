@@ -104,7 +104,7 @@ def write_pin(unit: Unit, key: int, product: Any) -> None:
     pinned_to = product.__dict__.get("_pin")
     if pinned_to is not None:
         row = (key, "pin", pinned_to, "", "", unit.context.user, unit.now)
-        unit.row(tables.standing, (unit.key(), *unit.owned, *row))
+        unit.row(tables.standing, (unit.key(), *row))
 
 
 def current_flags(session: Session, keys: Sequence[int]) -> dict[int, list[Raised]]:

@@ -215,7 +215,6 @@ class Recording(Session):
             tables.activity,
             (
                 key,
-                *unit.owned,
                 _raw(activity.object_id),
                 _raw(subject),
                 activity.kind,
@@ -245,7 +244,6 @@ class Recording(Session):
                 tables.file,
                 (
                     unit.key(),
-                    *unit.owned,
                     product_key,
                     record.role,
                     record.name,

@@ -171,7 +171,7 @@ def write(
         for position, (old, new) in enumerate(upstream, last + 1):
             key = replaced[old].__dict__["_key"] if old else new
             told = (Fate.MADE.value, "needed by the selection", unit.now)
-            unit.row(i, (campaign, position, *session.context.row, key, new, *told))
+            unit.row(i, (campaign, position, key, new, *told))
         judge(unit, session, sorted(fresh), 2, reason)
 
 

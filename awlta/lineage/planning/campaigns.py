@@ -160,7 +160,7 @@ class Campaign(Persistent):
         with session.unit(durable=True) as unit:
             key = unit.add(self)
             for position, old in enumerate(keys):
-                row = (key, position, *session.context.row, old, None, "waiting", "", unit.now)
+                row = (key, position, old, None, "waiting", "", unit.now)
                 unit.row(tables.campaign_item, row)
             _note(unit, key, Stage.OPEN, self.reason)
 
@@ -346,7 +346,7 @@ def _note(unit: Any, key: int, stage: Stage, reason: str) -> None:
     """Write the stage of a campaign."""
     author = unit.context.user
     row = (key, KIND, stage.value, "", reason, author, unit.now)
-    unit.row(tables.standing, (unit.key(), *unit.owned, *row))
+    unit.row(tables.standing, (unit.key(), *row))
 
 
 def _fate(

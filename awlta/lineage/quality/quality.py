@@ -321,7 +321,7 @@ def write_new(unit: Unit, key: int, product: Any) -> None:
     reason = VERIFIED if product.__dict__.get("_is_verified") else ""
     value, detail = encode(noted(product).values())
     row = (key, "flags", value, detail, reason, unit.context.user, unit.now)
-    unit.row(tables.standing, (unit.key(), *unit.owned, *row))
+    unit.row(tables.standing, (unit.key(), *row))
 
 
 def to_json(product: Any) -> list[dict[str, Any]] | None:

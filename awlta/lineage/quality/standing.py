@@ -70,7 +70,7 @@ def append(
             key = unit.key()
         context = (home, owner, subject.project, subject.level, subject.embargo)
         row = (subject.key, kind, value, detail, reason, author, unit.now)
-        unit.row(tables.standing, (key, *context, *row))
+        unit.row(tables.standing, (key, *row), context)
 
 
 def _newest(unit: Unit, kind: str, keys: Sequence[int]) -> dict[int, int]:

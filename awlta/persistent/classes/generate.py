@@ -144,12 +144,36 @@ def _take_link(name: str, step: AnyLink, cls: type[Any], names: dict[str, Any]) 
     return [*lines, f"    else: {name} = _s_{name}.check_one({name})"]
 
 
-def row(cls: type[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """Return a function from an object's ``__dict__`` to the values of its class's own table.
+def edges(cls: type[Any]) -> Callable[[Any, Any], list[tuple[Any, ...]]]:
+    """Return a function from a unit and an object to what the object links.
+
+    Each link as role, position, key of its target, and whether it is an input. A target that is
+    not stored is added to the unit.
+    """
+    known: Callable[[Any, Any], list[tuple[Any, ...]]] | None = cls.__dict__.get("__edges__")
+    if known is not None:
+        return known
+    lines = ["def edges(unit, obj):", "    found, held, added = [], obj.__dict__, unit.added"]
+    lines.append("    no, yes = unit.truth")
+    for name, step in cls.__links__.items():
+        is_input = "yes" if step.is_input else "no"
+        lines.append(f"    to = held[{name!r}] if {name!r} in held else obj.{name}")
+        if step.many:
+            edge = f"({name!r}, n, added(one), {is_input})"
+            lines.append(f"    found += [{edge} for n, one in enumerate(to)]")
+        else:
+            edge = f"({name!r}, 0, added(to), {is_input})"
+            lines.append(f"    if to is not None: found.append({edge})")
+    cls.__edges__ = made = _compiled("edges", [*lines, "    return found"], {})
+    return made
+
+
+def row(cls: type[Any]) -> Callable[[int, dict[str, Any]], tuple[Any, ...]]:
+    """Return a function from an object's key and ``__dict__`` to its row in its class's own table.
 
     A KeyError tells of an attribute that has no value.
     """
-    known: Callable[[dict[str, Any]], tuple[Any, ...]] | None = cls.__dict__.get("__take__")
+    known: Callable[[int, dict[str, Any]], tuple[Any, ...]] | None = cls.__dict__.get("__take__")
     if known is not None:
         return known
     names: dict[str, Any] = {}
@@ -166,7 +190,9 @@ def row(cls: type[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
                 names[f"e_{name}"] = attribute.codec.encode
                 parts.append(f"(None if (v := {held}) is None else e_{name}(v))")
     values = "".join(f"{part}, " for part in parts)
-    cls.__take__ = made = _compiled("take", ["def take(d):", f"    return ({values})"], names)
+    cls.__take__ = made = _compiled(
+        "take", ["def take(key, d):", f"    return (key, {values})"], names
+    )
     return made
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, select
@@ -14,6 +14,7 @@ from .. import tables
 from ..attributes.codecs import microseconds_to_time, time_to_microseconds
 from ..context import Context
 from ..database import Database
+from ..watches import watches
 from . import generate
 from .model import Persistent
 from .records import shared_digest
@@ -21,31 +22,15 @@ from .records import shared_digest
 _FIRST_KEYS, _MOST_KEYS = 8, 4096
 
 
-class Entry(NamedTuple):
-    """An object of a unit, and what it is told of itself when the unit is committed.
+Row = tuple[Any, ...]
 
-    Attributes
-    ----------
-    obj : Persistent
-    key : int
-    object_id : str
-        Another than the object's own where an equal shared object was there before.
-    created : datetime, UTC
-    content_digest : str or None
-    """
+Entry = tuple[Persistent, int, str, datetime, str | None]
+"""An object of a unit, and what it is told of itself when the unit is committed: key, object_id,
+time of commit and content digest. The object_id is another than its own where an equal shared
+object was there before."""
 
-    obj: Persistent
-    key: int
-    object_id: str
-    created: datetime
-    content_digest: str | None
-
-
-Edge = tuple[str, int, int]
-"""Role and position of a link, and the key of what it leads to."""
-
-Form = tuple[list[tuple[Any, ...]], Callable[[dict[str, Any]], tuple[Any, ...]]]
-"""Where the rows of one table of a class wait, and what gives an object's values for it."""
+Form = tuple[list[Row], Callable[[int, dict[str, Any]], Row]]
+"""Where the rows of one table of a class wait, and what gives an object's row for it."""
 
 
 def _refuse_incomplete(obj: Persistent) -> None:
@@ -71,8 +56,15 @@ class Unit:
 
     Attributes
     ----------
-    owned : tuple
-        Home, owner, project, level and embargo of its rows.
+    created : datetime, UTC
+        When its objects are made.
+    now : int
+        The same in microseconds.
+    truth : tuple
+        What stands for False and True: the driver of SQLite takes long over a bool, which is a
+        number there.
+    meets_twins : bool
+        Whether a link leads to what is known in memory as another object too.
     """
 
     def __init__(self, database: Database, context: Context, connection: Connection) -> None:
@@ -81,16 +73,17 @@ class Unit:
         self.connection = connection
         self.created = datetime.now(UTC)
         self.now = time_to_microseconds(self.created)
-        self.owned = context.row
-        self._rows: dict[Table, list[tuple[Any, ...]]] = {}
-        self._products, self._edges = self._of(tables.product), self._of(tables.dep)
+        self.truth = (0, 1) if database.dialect == "sqlite" else (False, True)
+        self.meets_twins = False
+        self._rows: dict[Table, list[Row]] = {}
+        self._foreign: list[tuple[Table, Row, Row]] = []
+        self._products, self._links = self._of(tables.product), self._of(tables.dep)
         self._forms: dict[type[Any], list[Form]] = {}
-        self._entries: dict[str, Entry] = {}
+        self._entries: list[Entry] = []
+        self._known: dict[str, int] = {}
         self._shared: dict[bytes, Entry] = {}
         self._keys: Iterator[int] = iter(())
         self._block = _FIRST_KEYS
-        # the driver of SQLite takes long over a bool, which is a number there
-        self._truth = (0, 1) if database.dialect == "sqlite" else (False, True)
 
     def key(self) -> int:
         """Return a new integer key; they are taken in blocks, and what is left is not used."""
@@ -101,20 +94,31 @@ class Unit:
             key = next(self._keys)
         return key
 
-    def row(self, table: Table, values: tuple[Any, ...]) -> None:
-        """Add one row, its values in the order of the table's columns."""
-        self._of(table).append(values)
+    def row(self, table: Table, values: Row, context: Row | None = None) -> None:
+        """Add one row: its values in the order of the table's columns, without the context.
 
-    def _of(self, table: Table) -> list[tuple[Any, ...]]:
+        Parameters
+        ----------
+        table : Table
+        values : tuple
+        context : tuple, optional
+            Home, owner, project, level and embargo, where they are not those of the unit.
+        """
+        if context is None:
+            self._of(table).append(values)
+        else:
+            self._foreign.append((table, values, context))
+
+    def _of(self, table: Table) -> list[Row]:
         """Return the rows of a table that wait to be written."""
         rows = self._rows.get(table)
         if rows is None:
             rows = self._rows[table] = []
         return rows
 
-    def entries(self) -> Collection[Entry]:
+    def entries(self) -> list[Entry]:
         """Return every object that was added."""
-        return self._entries.values()
+        return self._entries
 
     def add(
         self,
@@ -139,40 +143,47 @@ class Unit:
         if "_store" in held:
             key: int = held["_key"]
             return key
-        own_id: str = held["object_id"]
-        if own_id in self._entries:
-            return self._entries[own_id].key
-        edges = [(role, position, self._added(to)) for role, position, to in obj.linked()]
-        if not type(obj).__shared__:
-            entry = Entry(obj, self.key(), own_id, self.created, content_digest)
-            self._product_rows(entry, edges, activity, work)
-        else:
+        object_id: str = held["object_id"]
+        known = self._known.get(object_id)
+        if known is not None:
+            return known
+        if watches:
+            obj.linked()  # a recipe that commits an object follows its links
+        cls = type(obj)
+        edges = generate.edges(cls)(self, obj)
+        if cls.__shared__:
             entry = self._share(obj, edges)
-        self._entries[own_id] = entry
-        return entry.key
+        else:
+            entry = (obj, self.key(), object_id, self.created, content_digest)
+            self._product_rows(entry, edges, activity, work)
+        self._entries.append(entry)
+        self._known[object_id] = entry[1]
+        return entry[1]
 
-    def _added(self, target: Persistent) -> int:
+    def added(self, target: Persistent) -> int:
         """Return the key of an object that is linked, added now if it is not there yet."""
         held = target.__dict__
         if "_store" in held:
+            if "_twin" in held:
+                self.meets_twins = True
             key: int = held["_key"]
             return key
-        entry = self._entries.get(held["object_id"])
-        if entry is not None:
-            return entry.key
+        known = self._known.get(held["object_id"])
+        if known is not None:
+            return known
         target._admit()
         return self.add(target)
 
-    def _share(self, obj: Persistent, edges: list[Edge]) -> Entry:
+    def _share(self, obj: Persistent, edges: list[Row]) -> Entry:
         """Return the entry of a shared object: as one of equal content that is there, or new."""
         names = shared_names(obj, self.context, self.context.level)
         self.database.serialise(self.connection, f"shared {names[0].hex()}")
         known = self._shared.get(names[0]) or self._stored(obj, names)
         if known is not None:
-            return known._replace(obj=obj)
-        entry = Entry(obj, self.key(), obj.object_id, self.created, shared_digest(obj))
+            return (obj, *known[1:])
+        entry = (obj, self.key(), obj.object_id, self.created, shared_digest(obj))
         self._product_rows(entry, edges, None, None)
-        self.row(tables.shared, (self.context.home, names[0], entry.key))
+        self.row(tables.shared, (self.context.home, names[0], entry[1]))
         self._shared[names[0]] = entry
         return entry
 
@@ -188,33 +199,26 @@ class Unit:
             return None
         key, raw, created, digest = found
         object_id, when = str(UUID(bytes=bytes(raw))), microseconds_to_time(created)
-        return Entry(obj, key, object_id, when, bytes(digest).hex())
+        return obj, key, object_id, when, bytes(digest).hex()
 
     def _product_rows(
-        self,
-        entry: Entry,
-        edges: list[Edge],
-        activity: int | None,
-        work: bytes | None,
+        self, entry: Entry, edges: list[Row], activity: int | None, work: bytes | None
     ) -> None:
-        obj, key, owned = entry.obj, entry.key, self.owned
-        digest = None if entry.content_digest is None else bytes.fromhex(entry.content_digest)
-        cls = type(obj)
-        raw = bytes.fromhex(entry.object_id.replace("-", ""))
-        category = obj.__dict__.get("category")
-        row = (key, *owned, raw, cls.__name__, self.now, activity, digest, category, work)
+        obj, key, object_id, _, content_digest = entry
+        cls, held = type(obj), obj.__dict__
+        raw = bytes.fromhex(object_id.replace("-", ""))
+        digest = None if content_digest is None else bytes.fromhex(content_digest)
+        category = held.get("category")
+        row = (key, raw, cls.__name__, self.now, activity, digest, category, work)
         self._products.append(row)
-        head = (key, *owned)
         try:
             for rows, take in self._forms.get(cls) or self._form(cls):
-                rows.append(head + take(obj.__dict__))
+                rows.append(take(key, held))
         except KeyError:
             _refuse_incomplete(obj)
             raise
         if edges:
-            rows, steps, truth = self._edges, cls.__links__, self._truth
-            for role, position, there in edges:
-                rows.append((key, role, position, there, truth[steps[role].is_input], *owned))
+            self._links += [(key, *edge) for edge in edges]
 
     def _form(self, cls: type[Any]) -> list[Form]:
         """Return the forms of a class, one a table; the tables are made if need be."""
@@ -226,6 +230,10 @@ class Unit:
 
     def flush(self) -> None:
         """Write what was collected, one executemany a table."""
+        insert, connection, own = self.database.insert, self.connection, self.context.row
         for table, rows in self._rows.items():
-            self.database.insert(self.connection, table, rows)
+            insert(connection, table, rows, own)
             rows.clear()
+        for table, row, context in self._foreign:
+            insert(connection, table, [row], context)
+        self._foreign.clear()
