@@ -119,12 +119,10 @@ def make_together(workspace: Workspace, products: Sequence[BenchProduct]) -> Non
 def captured() -> Iterator[Rows]:
     """Give, at the end of a block, the rows that were written within it, by table."""
     rows: Rows = {}
-    plain, kept = Unit.flush, list[tuple[Any, list[Any], tuple[Any, ...]]]()
+    plain, kept = Unit.flush, list[tuple[Any, tuple[Any, ...], list[Any]]]()
 
     def flush(unit: Unit) -> None:
-        kept.extend(
-            (table, waiting.copy(), unit.context.row) for table, waiting in unit._rows.items()
-        )
+        kept.extend((*key, waiting.copy()) for key, waiting in unit._rows.items())
         plain(unit)
 
     Unit.flush = flush  # type: ignore[method-assign]
@@ -132,7 +130,7 @@ def captured() -> Iterator[Rows]:
         yield rows
     finally:
         Unit.flush = plain  # type: ignore[method-assign]
-        for table, waiting, context in kept:
+        for table, context, waiting in kept:
             rows.setdefault(table.name, []).extend(_whole(table, waiting, context))
 
 

@@ -75,8 +75,8 @@ class Unit:
         self.now = time_to_microseconds(self.created)
         self.truth = (0, 1) if database.dialect == "sqlite" else (False, True)
         self.meets_twins = False
-        self._rows: dict[Table, list[Row]] = {}
-        self._foreign: list[tuple[Table, Row, Row]] = []
+        self._own = context.row
+        self._rows: dict[tuple[Table, Row], list[Row]] = {}
         self._products, self._links = self._of(tables.product), self._of(tables.dep)
         self._forms: dict[type[Any], list[Form]] = {}
         self._entries: list[Entry] = []
@@ -104,17 +104,11 @@ class Unit:
         context : tuple, optional
             Home, owner, project, level and embargo, where they are not those of the unit.
         """
-        if context is None:
-            self._of(table).append(values)
-        else:
-            self._foreign.append((table, values, context))
+        self._of(table, context).append(values)
 
-    def _of(self, table: Table) -> list[Row]:
-        """Return the rows of a table that wait to be written."""
-        rows = self._rows.get(table)
-        if rows is None:
-            rows = self._rows[table] = []
-        return rows
+    def _of(self, table: Table, context: Row | None = None) -> list[Row]:
+        """Return the rows of a table, and of a context, that wait to be written."""
+        return self._rows.setdefault((table, context or self._own), [])
 
     def entries(self) -> list[Entry]:
         """Return every object that was added."""
@@ -230,10 +224,6 @@ class Unit:
 
     def flush(self) -> None:
         """Write what was collected, one executemany a table."""
-        insert, connection, own = self.database.insert, self.connection, self.context.row
-        for table, rows in self._rows.items():
-            insert(connection, table, rows, own)
+        for (table, context), rows in self._rows.items():
+            self.database.insert(self.connection, table, rows, context)
             rows.clear()
-        for table, row, context in self._foreign:
-            insert(connection, table, [row], context)
-        self._foreign.clear()

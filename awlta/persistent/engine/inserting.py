@@ -31,6 +31,7 @@ class Inserter:
         self._is_sqlite = dialect.name == "sqlite"
         self._quote = dialect.identifier_preparer.quote
         self._secured: dict[str, bool] = {}
+        self._statements: dict[tuple[Table, Row | None], str] = {}
 
     def insert(
         self,
@@ -53,11 +54,18 @@ class Inserter:
         if not self._is_sqlite and len(rows) >= _COPY_FROM:
             self._copy(connection, table, rows, context)
             return
-        mark = "?" if self._is_sqlite else "%s"
-        marks = [mark] * len(rows[0]) + [_literal(value) for value in context or ()]
-        into = f"INSERT INTO {self._quote(table.name)} ({self._columns(table, context)})"
+        statement = self._statements.get((table, context))
+        if statement is None:
+            statement = self._statements[table, context] = self._statement(table, context)
         with closing(_driver_of(connection).cursor()) as cursor:
-            cursor.executemany(f"{into} VALUES ({', '.join(marks)})", rows)
+            cursor.executemany(statement, rows)
+
+    def _statement(self, table: Table, context: Row | None) -> str:
+        """Return the INSERT of a table."""
+        mark, same = "?" if self._is_sqlite else "%s", context or ()
+        marks = [mark] * (len(table.columns) - len(same)) + [_literal(value) for value in same]
+        columns = self._columns(table, context)
+        return f"INSERT INTO {self._quote(table.name)} ({columns}) VALUES ({', '.join(marks)})"
 
     def _columns(self, table: Table, context: Row | None) -> str:
         """Return the columns, those of a context that is told once at the end."""
