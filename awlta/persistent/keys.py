@@ -27,6 +27,7 @@ _VARIANT = int.from_bytes(bytes.fromhex("8000000000000000") * _MOST)
 _lock = threading.Lock()
 _millisecond, _count, _size = 0, 0, 1
 _ready: Iterator[str] = iter(())
+_tails: Iterator[str] = iter(())
 _until = 0
 
 
@@ -35,7 +36,7 @@ def new_object_id() -> str:
 
     The 12 bits behind the milliseconds count within one of them (section 6.2, method 1), so names
     sort by age; whoever needs more takes them from the next. While many are taken within a
-    millisecond, more and more are made at once: to draw random bits is a call to the system.
+    millisecond, more and more are made at once.
     """
     if time.time_ns() < _until:
         made = next(_ready, None)
@@ -58,22 +59,27 @@ def _make_some() -> str:
         counts = _COUNTS[_count : _count + _size]
         _count += len(counts)
         head = f"{_millisecond >> 16:08x}-{_millisecond & 0xFFFF:04x}-7"
-        some = [f"{head}{n}-{tail}" for n, tail in zip(counts, _tails(_size), strict=False)]
+        some = [f"{head}{n}-{_next_tail()}" for n in counts]
         _ready, _until = iter(some[1:]), (_millisecond + 1) * 1_000_000
         return some[0]
 
 
-def _tails(number: int) -> list[str]:
-    """Return the last two groups of some ids: variant 2 and 62 random bits."""
-    drawn = int.from_bytes(os.urandom(8 * number))
-    raw = (drawn & _RANDOM | _VARIANT).to_bytes(8 * _MOST)[-8 * number :]
-    return [raw[n : n + 8].hex("-", 6) for n in range(0, 8 * number, 8)]
+def _next_tail() -> str:
+    """Return the last two groups of an id: variant 2 and 62 random bits, drawn for many."""
+    global _tails
+    tail = next(_tails, None)
+    if tail is None:
+        drawn = int.from_bytes(os.urandom(8 * _MOST))
+        raw = (drawn & _RANDOM | _VARIANT).to_bytes(8 * _MOST)
+        _tails = iter([raw[n : n + 8].hex("-", 6) for n in range(0, 8 * _MOST, 8)])
+        tail = next(_tails)
+    return tail
 
 
 def _begin_anew() -> None:
     """Make others in a forked child: those that its parent has ready are not its own."""
-    global _lock, _until
-    _lock, _until = threading.Lock(), 0
+    global _lock, _until, _tails
+    _lock, _until, _tails = threading.Lock(), 0, iter(())
 
 
 os.register_at_fork(after_in_child=_begin_anew)

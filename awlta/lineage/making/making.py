@@ -181,9 +181,10 @@ class _Record:
 
 
 def _check_inputs(product: DataProduct) -> None:
-    check_category(product.category)
+    check_category(product.__dict__["category"])
     for _, _, target in product.linked():
-        if not (target.is_stored or "_pending" in target.__dict__):
+        held = target.__dict__
+        if not ("_store" in held or "_pending" in held):
             target._admit()
 
 

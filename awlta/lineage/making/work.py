@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from ...digest import framed
-from ...persistent.classes.generate import byte_teller, text_teller
+from ...persistent.classes.generate import byte_teller, link_teller, text_teller
 from ...persistent.classes.records import shared_digest
 from ...persistent.tables import WORK_BYTES
 from ..files.filed import FileRecord
@@ -27,12 +27,15 @@ class Told(NamedTuple):
         How each begins.
     settings, everything : callable
         Attributes that are given, and all, from an object's ``__dict__``.
+    links : callable
+        What it links, from the object and what names a target.
     """
 
     work: str
     content: bytes
     settings: Callable[[dict[str, Any]], str]
     everything: Callable[[dict[str, Any]], bytes]
+    links: Callable[[Any, Callable[[Any], str]], str]
 
 
 def identity_of(target: Any) -> str:
@@ -56,11 +59,8 @@ def work_of(product: Any, identity: Callable[[Any], str] = identity_of) -> str:
     """
     held = product.__dict__
     told, category = _told(type(product)), held["category"]
-    parts = [told.work, f"{len(category)}:{category}", told.settings(held)]
-    for role, position, target in product.linked():
-        place, name = str(position), identity(target)
-        parts.append(f"{len(role)}:{role}{len(place)}:{place}{len(name)}:{name}")
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+    whole = f"{told.work}{len(category)}:{category}{told.settings(held)}"
+    return hashlib.sha256((whole + told.links(product, identity)).encode()).hexdigest()
 
 
 def content_of(product: Any, files: Sequence[FileRecord], later: Collection[str] = _NONE) -> str:
@@ -96,5 +96,5 @@ def _told(cls: Any, later: frozenset[str] = _NONE) -> Told:
         own = [a for a in own if a.source == "class"]
         settings = text_teller([a for a in own if a.init])
         head = f"{len(name)}:{name}", framed("content", name)
-        known[later] = Told(*head, settings, byte_teller(own))
+        known[later] = Told(*head, settings, byte_teller(own), link_teller(cls))
     return known[later]

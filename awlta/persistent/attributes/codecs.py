@@ -102,6 +102,8 @@ def _integer(value: Any) -> int:
 
 
 def _real(value: Any) -> float:
+    if type(value) is float:  # as most are, and told apart at a tenth of the cost
+        return value + 0.0
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError
     # SQLite keeps no sign of zero, and equal content must have equal digests everywhere

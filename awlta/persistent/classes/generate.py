@@ -206,6 +206,27 @@ def text_teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], 
     return _compiled("tell", [*lines, f"    return f{''.join(told)!r}"], names)
 
 
+def link_teller(cls: type[Any]) -> Callable[[Any, Callable[[Any], str]], str]:
+    """Return a function that tells what an object links, as a text for a digest.
+
+    It is given the object and what gives the name by which a target counts. Role, position and
+    name each stand behind the number of their characters and a colon.
+    """
+    lines = ["def tell(obj, name_of):", "    held, told = obj.__dict__, ''"]
+    for name, step in cls.__links__.items():
+        role = f"{len(name)}:{name}"
+        lines.append(f"    to = held[{name!r}] if {name!r} in held else obj.{name}")
+        if step.many:
+            lines.append("    for n, one in enumerate(to):")
+            lines.append("        place, t = str(n), name_of(one)")
+            lines.append(f"        told += f'{role}{{len(place)}}:{{place}}{{len(t)}}:{{t}}'")
+        else:
+            lines.append("    if to is not None:")
+            lines.append("        t = name_of(to)")
+            lines.append(f"        told += f'{role}1:0{{len(t)}}:{{t}}'")
+    return _compiled("tell", [*lines, "    return told"], {})
+
+
 def byte_teller(attributes: list[Attribute[Any]]) -> Callable[[dict[str, Any]], bytes]:
     """Return a function that tells an object as :func:`~awlta.digest.framed` names and values."""
     lines, names = _texts(attributes)
