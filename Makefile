@@ -1,7 +1,7 @@
 # 'make demo' and 'make test' are all a newcomer needs; each sets up what it uses.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := pyproject.toml setup.py $(wildcard awlta/kernels/*.pyx awlta/kernels/*.pxd awlta/kernels/flags.py)
+SOURCES := pyproject.toml setup.py $(wildcard awlta/kernels/*.pyx awlta/kernels/*.pxd awlta/kernels/*.h awlta/kernels/flags.py)
 BENCHES := start kernels persistence storage sip dpu
 
 export PYTHON

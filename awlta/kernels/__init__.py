@@ -6,7 +6,7 @@ function again in plain NumPy.
 """
 
 from .geometry import CameraGeometry
-from .identity import instruction_set, source_digest
+from .identity import source_digest
 from .images import (
     HILLAS,
     PARAMETERS,
@@ -18,6 +18,7 @@ from .images import (
     largest_island,
     tailcuts,
 )
+from .instructions import instruction_set, instruction_sets, use_instruction_set
 from .neighbors import Neighbors, PixelShape
 from .waveforms import Pulses, extract, extract_raw, fixed_gain, select_gain
 
@@ -36,9 +37,11 @@ __all__ = [
     "hillas",
     "image_parameters",
     "instruction_set",
+    "instruction_sets",
     "islands",
     "largest_island",
     "select_gain",
     "source_digest",
     "tailcuts",
+    "use_instruction_set",
 ]

@@ -7,8 +7,10 @@ islands by flood fill. Twins: `reference.tailcuts`, `islands` and `largest_islan
 """
 
 from libc.stdint cimport int16_t, int32_t, uint8_t
+from libc.string cimport memset
 
 from awlta.kernels._islands cimport count_sizes, label_islands
+from awlta.kernels._scan cimport places
 
 # What is known of a pixel stands in bits of the output byte itself until its event is done.
 cdef enum:
@@ -46,34 +48,39 @@ cdef inline bint is_kept(
 cdef inline void clean_one(
     const float* image, const float* picture, const float* boundary, Py_ssize_t n_pixels,
     const int32_t* indptr, const int32_t* indices, bint keep_isolated, int32_t min_neighbors,
-    uint8_t* level
+    int32_t* bright, uint8_t* level
 ) noexcept nogil:
-    """Clean one image; `level` begins as anything and ends as the mask, 0 or 1."""
-    cdef Py_ssize_t pixel
+    """Clean one image; `level` begins as anything and ends as the mask, 0 or 1.
+
+    `bright` is room for all pixels. Few of them reach a threshold, and only these are looked at.
+    """
+    cdef Py_ssize_t pixel, n_bright, i
     cdef int32_t needed = 0 if keep_isolated else min_neighbors
     for pixel in range(n_pixels):
         level[pixel] = (
             (image[pixel] >= boundary[pixel]) * BOUNDARY
             | (image[pixel] >= picture[pixel]) * PICTURE
         )
-    for pixel in range(n_pixels):
+    n_bright = places(level, n_pixels, bright)
+    for i in range(n_bright):
+        pixel = bright[i]
         if level[pixel] & PICTURE and (
             needed <= 0 or n_neighbors_with(PICTURE, level, pixel, indptr, indices) >= needed
         ):
             level[pixel] |= CORE
-    for pixel in range(n_pixels):
-        if level[pixel] and is_kept(level, pixel, indptr, indices, keep_isolated):
-            level[pixel] |= KEPT
-    for pixel in range(n_pixels):
-        level[pixel] = (level[pixel] & KEPT) != 0
+    for i in range(n_bright):
+        if is_kept(level, bright[i], indptr, indices, keep_isolated):
+            level[bright[i]] |= KEPT
+    for i in range(n_bright):
+        level[bright[i]] = (level[bright[i]] & KEPT) != 0
 
 
 def tailcuts(
     const float[:, ::1] images, const float[::1] picture, const float[::1] boundary,
     const int32_t[::1] indptr, const int32_t[::1] indices, bint keep_isolated,
-    int32_t min_picture_neighbors, uint8_t[:, ::1] masks
+    int32_t min_picture_neighbors, int32_t[::1] room, uint8_t[:, ::1] masks
 ):
-    """Clean every image."""
+    """Clean every image; `room` (n_pixels) is room to work in."""
     cdef Py_ssize_t n_pixels = images.shape[1]
     cdef Py_ssize_t event
     # An unconnected camera has no first neighbour to take the address of.
@@ -82,22 +89,25 @@ def tailcuts(
         for event in range(images.shape[0]):
             clean_one(
                 &images[event, 0], &picture[0], &boundary[0], n_pixels, &indptr[0], neighbors,
-                keep_isolated, min_picture_neighbors, &masks[event, 0]
+                keep_isolated, min_picture_neighbors, &room[0], &masks[event, 0]
             )
 
 
 def islands(
     const uint8_t[:, ::1] masks, const int32_t[::1] indptr, const int32_t[::1] indices,
-    int32_t[::1] stack, int16_t[:, ::1] labels, int16_t[::1] n_islands
+    int32_t[:, ::1] room, int16_t[:, ::1] labels, int16_t[::1] n_islands
 ):
-    """Label the islands of every mask."""
+    """Label the islands of every mask; `room` (2, n_pixels) is room to work in."""
     cdef Py_ssize_t n_pixels = masks.shape[1]
-    cdef Py_ssize_t event
+    cdef Py_ssize_t event, n_selected
     cdef const int32_t* neighbors = &indices[0] if indices.shape[0] else NULL
     with nogil:
         for event in range(masks.shape[0]):
+            memset(&labels[event, 0], 0, n_pixels * sizeof(int16_t))
+            n_selected = places(&masks[event, 0], n_pixels, &room[0, 0])
             n_islands[event] = label_islands(
-                &masks[event, 0], n_pixels, &indptr[0], neighbors, &stack[0], &labels[event, 0]
+                &masks[event, 0], &room[0, 0], n_selected, &indptr[0], neighbors, &room[1, 0],
+                &labels[event, 0]
             )
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+def instruction_sets() -> int: ...
 def extract_raw(
     waveforms: NDArray[np.uint16],
     pedestal: NDArray[np.float32],
@@ -11,6 +12,7 @@ def extract_raw(
     width: int,
     shift: int,
     sampling_rate: float,
+    instructions: int,
     trace: NDArray[np.float32],
     selected_gain: NDArray[np.int8],
     charge: NDArray[np.float32],

@@ -4,6 +4,9 @@
 Method: local-peak window sum, the common first extractor of imaging Cherenkov telescopes; the
 time is the mean sample of the window weighted by the positive samples. Twins:
 `reference.extract` and `reference.extract_raw`. Called by `waveforms.py`, which checks.
+
+Raw waveforms go eight pixels at a time through `_pulse.h`, by the best instructions that the
+processor has; what does not fit in there goes pixel by pixel, to the same digits.
 """
 
 from libc.math cimport INFINITY, fabsf
@@ -11,10 +14,28 @@ from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t
 
 from awlta.kernels._trace cimport first_index, largest
 
+cdef extern from "_pulse.h" nogil:
+    struct readout:
+        Py_ssize_t n_gains, n_pixels, n_samples
+        const float* pedestal
+        const float* dc_to_pe
+        int choose
+        int32_t threshold
+        int32_t width, shift
+        float sampling_rate
+
+    ctypedef void pulses_t(
+        const readout* o, const uint16_t* raw, int8_t* gain, float* charge, float* time
+    ) noexcept
+    int LANES
+    int WIDEST
+    int best_set()
+    pulses_t* pulses_of(int instructions)
+
 cdef struct window_t:
     Py_ssize_t width
     Py_ssize_t shift
-    double sampling_rate
+    float sampling_rate
 
 cdef struct pulse_t:
     float charge
@@ -34,26 +55,25 @@ cdef inline Py_ssize_t first_maximum(const float* trace, Py_ssize_t n_samples) n
 
 
 cdef inline pulse_t integrate(
-    const float* trace, Py_ssize_t start, Py_ssize_t end, Py_ssize_t peak, double sampling_rate
+    const float* trace, Py_ssize_t start, Py_ssize_t end, Py_ssize_t peak, float sampling_rate
 ) noexcept nogil:
     """Sum samples [start, end) and take their mean time; without countable light it is the peak."""
     cdef double charge = 0.0
-    cdef double weight = 0.0
-    cdef double moment = 0.0
-    cdef double light
+    cdef float weight = 0.0
+    cdef float moment = 0.0
+    cdef float light
     cdef Py_ssize_t i
     cdef pulse_t pulse
     for i in range(start, end):
-        # The sample if positive, else 0: exact, and without a branch that noise mispredicts.
-        light = 0.5 * (<double>trace[i] + fabsf(trace[i]))
+        light = trace[i] if trace[i] > 0.0 else <float>0.0
         charge += trace[i]
         weight += light
-        moment += light * i
+        moment += light * <float>i
     pulse.charge = <float>charge
-    if 0.0 < weight < INFINITY:
-        pulse.peak_time = <float>(moment / weight / sampling_rate)
+    if 0.0 < weight < INFINITY and pulse.charge - pulse.charge == 0.0:  # finite
+        pulse.peak_time = moment / weight / sampling_rate
     else:
-        pulse.peak_time = <float>(peak / sampling_rate)
+        pulse.peak_time = <float>peak / sampling_rate
     return pulse
 
 
@@ -108,42 +128,83 @@ cdef inline pulse_t raw_pulse(
     return pulse_at(trace, n_samples, peak, window)
 
 
+cdef inline void one_pixel(
+    const readout* o, const uint16_t* raw, Py_ssize_t pixel, int8_t* gain, float* trace,
+    float* charge, float* peak_time
+) noexcept nogil:
+    """Choose the gain of one pixel unless it is given, and find its pulse."""
+    cdef Py_ssize_t k = pixel + (0 if o.choose else gain[pixel]) * o.n_pixels
+    cdef uint16_t top = largest(raw + k * o.n_samples, o.n_samples)
+    cdef pulse_t pulse
+    if o.choose:
+        gain[pixel] = top > o.threshold
+        if gain[pixel]:
+            k += o.n_pixels
+            top = largest(raw + k * o.n_samples, o.n_samples)
+    pulse = raw_pulse(
+        raw + k * o.n_samples, o.n_samples, top, o.pedestal[k], o.dc_to_pe[k],
+        window_t(o.width, o.shift, o.sampling_rate), trace
+    )
+    charge[pixel] = pulse.charge
+    peak_time[pixel] = pulse.peak_time
+
+
+cdef inline bint fits_lanes(const readout* o) noexcept nogil:
+    """Whether eight pixels can go together: enough of them, and enough samples for a register."""
+    return (
+        o.n_pixels >= LANES and o.n_samples >= WIDEST
+        and o.width <= 2 * o.n_samples and -o.n_samples <= o.shift <= 2 * o.n_samples
+    )
+
+
+cdef inline bint all_keep_order(const readout* o) noexcept nogil:
+    """Whether that holds of every pixel and gain."""
+    cdef Py_ssize_t k
+    for k in range(o.n_gains * o.n_pixels):
+        if not keeps_order(o.pedestal[k], o.dc_to_pe[k]):
+            return False
+    return True
+
+
+def instruction_sets():
+    """Return how many sets of instructions the processor has, the baseline included."""
+    return best_set() + 1
+
+
 def extract_raw(
     const uint16_t[:, :, :, ::1] waveforms, const float[:, ::1] pedestal,
     const float[:, ::1] dc_to_pe, const uint8_t[:, :] unusable, bint choose, int32_t threshold,
-    Py_ssize_t width, Py_ssize_t shift, double sampling_rate, float[::1] trace,
+    Py_ssize_t width, Py_ssize_t shift, double sampling_rate, int instructions, float[::1] trace,
     int8_t[:, ::1] selected_gain, float[:, ::1] charge, float[:, ::1] peak_time
 ):
     """Choose the gain unless it is given, calibrate and integrate, one look at each waveform."""
-    cdef Py_ssize_t n_samples = waveforms.shape[3]
-    cdef window_t window = window_t(width, shift, sampling_rate)
+    cdef Py_ssize_t n_pixels = waveforms.shape[2]
+    cdef readout o = readout(
+        waveforms.shape[1], n_pixels, waveforms.shape[3], &pedestal[0, 0], &dc_to_pe[0, 0],
+        choose, threshold, <int32_t>width, <int32_t>shift, <float>sampling_rate
+    )
+    cdef pulses_t* pulses = pulses_of(instructions)
+    cdef bint together = pulses is not NULL and fits_lanes(&o)
+    cdef bint are_usual = together and all_keep_order(&o)
     cdef Py_ssize_t event, pixel
-    cdef uint16_t top
-    cdef int8_t gain
-    cdef pulse_t pulse
+    cdef const uint16_t* raw
+    cdef int8_t* gain
     with nogil:
         for event in range(waveforms.shape[0]):
-            for pixel in range(waveforms.shape[2]):
-                if choose:
-                    gain = 0
-                    top = largest(&waveforms[event, 0, pixel, 0], n_samples)
-                    if top > threshold:
-                        gain = 1
-                        top = largest(&waveforms[event, 1, pixel, 0], n_samples)
-                    selected_gain[event, pixel] = gain
-                else:
-                    gain = selected_gain[event, pixel]
-                    top = largest(&waveforms[event, gain, pixel, 0], n_samples)
+            raw, gain = &waveforms[event, 0, 0, 0], &selected_gain[event, 0]
+            if together:
+                pulses(&o, raw, gain, &charge[event, 0], &peak_time[event, 0])
+            for pixel in range(0 if are_usual else n_pixels):
+                if not (together and keeps_order(
+                    pedestal[gain[pixel], pixel], dc_to_pe[gain[pixel], pixel]
+                )):
+                    one_pixel(
+                        &o, raw, pixel, gain, &trace[0], &charge[event, 0], &peak_time[event, 0]
+                    )
+            for pixel in range(n_pixels):
                 if unusable[event, pixel]:
                     charge[event, pixel] = 0.0
                     peak_time[event, pixel] = 0.0
-                    continue
-                pulse = raw_pulse(
-                    &waveforms[event, gain, pixel, 0], n_samples, top, pedestal[gain, pixel],
-                    dc_to_pe[gain, pixel], window, &trace[0]
-                )
-                charge[event, pixel] = pulse.charge
-                peak_time[event, pixel] = pulse.peak_time
 
 
 def extract(
@@ -152,7 +213,7 @@ def extract(
 ):
     """Integrate waveforms that are already in p.e. per sample."""
     cdef Py_ssize_t n_samples = waveforms.shape[2]
-    cdef window_t window = window_t(width, shift, sampling_rate)
+    cdef window_t window = window_t(width, shift, <float>sampling_rate)
     cdef Py_ssize_t event, pixel
     cdef const float* trace
     cdef pulse_t pulse

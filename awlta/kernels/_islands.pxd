@@ -4,25 +4,24 @@ from libc.stdint cimport int16_t, int32_t, uint8_t
 
 
 cdef inline int16_t label_islands(
-    const uint8_t* mask, Py_ssize_t n_pixels, const int32_t* indptr, const int32_t* indices,
-    int32_t* stack, int16_t* labels
+    const uint8_t* mask, const int32_t* selected, Py_ssize_t n_selected, const int32_t* indptr,
+    const int32_t* indices, int32_t* stack, int16_t* labels
 ) noexcept nogil:
-    """Label islands 1, 2, ... by their lowest pixel, 0 off; return how many there are.
+    """Label islands 1, 2, ... by their lowest pixel; return how many there are.
 
-    A pixel is labelled when it is pushed, so none is pushed twice and `stack` needs no more
-    than `n_pixels` places.
+    `selected` are the pixels of the mask in rising order, whose labels are 0 before. A pixel is
+    labelled when it is pushed, so none is pushed twice and `stack` needs no more than
+    `n_selected` places.
     """
     cdef int16_t n_islands = 0
-    cdef Py_ssize_t first, top
+    cdef Py_ssize_t i, top
     cdef int32_t pixel, neighbor, k
-    for first in range(n_pixels):
-        labels[first] = 0
-    for first in range(n_pixels):
-        if not mask[first] or labels[first]:
+    for i in range(n_selected):
+        if labels[selected[i]]:
             continue
         n_islands += 1
-        labels[first] = n_islands
-        stack[0] = <int32_t>first
+        labels[selected[i]] = n_islands
+        stack[0] = selected[i]
         top = 1
         while top:
             top -= 1

@@ -8,6 +8,8 @@ from libc.float cimport DBL_EPSILON
 from libc.math cimport M_PI, NAN, atan2, cos, fabs, hypot, sin, sqrt, tan
 from libc.stdint cimport int32_t, uint8_t
 
+from awlta.kernels._scan cimport places
+
 
 cdef struct light_t:
     # The selected pixels side by side; room for a whole camera. `centre` makes x and y relative.
@@ -45,18 +47,16 @@ cdef inline double gather(
     Py_ssize_t n_pixels, light_t* light
 ) noexcept nogil:
     """Put the selected pixels side by side, in the order of the camera; return their charge."""
-    cdef Py_ssize_t n = 0
-    cdef Py_ssize_t pixel
     cdef double intensity = 0.0
-    for pixel in range(n_pixels):
-        if mask[pixel]:
-            light.pixel[n] = <int32_t>pixel
-            light.charge[n] = image[pixel]
-            light.x[n] = x[pixel]
-            light.y[n] = y[pixel]
-            intensity += image[pixel]
-            n += 1
-    light.n_pixels = n
+    cdef Py_ssize_t i
+    cdef int32_t pixel
+    light.n_pixels = places(mask, n_pixels, light.pixel)
+    for i in range(light.n_pixels):
+        pixel = light.pixel[i]
+        light.charge[i] = image[pixel]
+        light.x[i] = x[pixel]
+        light.y[i] = y[pixel]
+        intensity += image[pixel]
     return intensity
 
 

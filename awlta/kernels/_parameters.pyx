@@ -9,7 +9,7 @@ Called by `images.py`, which checks and hands in rows of an image without light.
 from libc.math cimport cos, sin
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
-from awlta.kernels._islands cimport count_sizes, label_islands
+from awlta.kernels._islands cimport label_islands
 from awlta.kernels._moments cimport gather, has_shape, hillas_t, light_t, parametrise
 
 # Largest small and largest medium island, pixels.
@@ -93,6 +93,18 @@ cdef inline void measure_concentration(
     row.pixel = brightest / hillas.intensity
 
 
+cdef inline void take_sizes(
+    const light_t* light, int16_t n_islands, int16_t* labels, int32_t* sizes
+) noexcept nogil:
+    """Count the pixels of each label into `sizes`, and set the labels back to 0."""
+    cdef Py_ssize_t i
+    for i in range(n_islands + 1):
+        sizes[i] = 0
+    for i in range(light.n_pixels):
+        sizes[labels[light.pixel[i]]] += 1
+        labels[light.pixel[i]] = 0
+
+
 cdef inline void count_islands(
     const light_t* light, int16_t n_islands, const int32_t* sizes, morphology_t* row
 ) noexcept nogil:
@@ -120,7 +132,7 @@ def describe(
     """Describe every image.
 
     `pixels` are x, y, area and width; `room` (2, n_pixels + 1), `wide_room` (3, n_pixels) and
-    `labels` (n_pixels) are room to work in.
+    `labels` (n_pixels), which begins and ends as 0, are room to work in.
     """
     cdef Py_ssize_t n_pixels = images.shape[1]
     cdef light_t light = light_t(
@@ -145,7 +157,8 @@ def describe(
             measure_concentration(&light, &pixels[3, 0], &row.hillas, &row.concentration)
             # The list of pixels is still needed, so that islands take the other row of room.
             n_islands = label_islands(
-                &masks[event, 0], n_pixels, &indptr[0], neighbors, &room[1, 0], &labels[0]
+                &masks[event, 0], light.pixel, light.n_pixels, &indptr[0], neighbors, &room[1, 0],
+                &labels[0]
             )
-            count_sizes(&labels[0], n_pixels, &room[1, 0])
+            take_sizes(&light, n_islands, &labels[0], &room[1, 0])
             count_islands(&light, n_islands, &room[1, 0], &row.morphology)

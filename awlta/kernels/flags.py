@@ -7,13 +7,14 @@ same reason ``-ffast-math`` must not come back."""
 
 STAGES = {
     "gain": ("_gain.pyx", "_trace.pxd"),
-    "extract": ("_extract.pyx", "_trace.pxd"),
-    "clean": ("_clean.pyx", "_islands.pxd", "neighbors.py"),
-    "hillas": ("_hillas.pyx", "_moments.pxd"),
+    "extract": ("_extract.pyx", "_trace.pxd", "_pulse.h", "_pulse_lanes.h"),
+    "clean": ("_clean.pyx", "_islands.pxd", "_scan.pxd", "neighbors.py"),
+    "hillas": ("_hillas.pyx", "_moments.pxd", "_scan.pxd"),
     "parameters": (
         "_parameters.pyx",
         "_islands.pxd",
         "_moments.pxd",
+        "_scan.pxd",
         "neighbors.py",
         "geometry.py",
     ),

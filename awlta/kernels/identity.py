@@ -1,8 +1,7 @@
-"""Which kernels these are: the digest of their sources, and what they were compiled for."""
+"""Which kernels these are: the digest of their sources."""
 
 from __future__ import annotations
 
-import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -46,16 +45,3 @@ def source_digest(*stages: str) -> str:
         digest.update(f"\0{name}\0{len(source)}\0".encode())
         digest.update(source)
     return digest.hexdigest()
-
-
-def instruction_set() -> str:
-    """Name the instructions that the kernels use, as an activity records it.
-
-    Returns
-    -------
-    str
-        For instance ``"x86-64 baseline"``: compiled for every processor of the family.
-    """
-    family = os.uname().machine.replace("_", "-")
-    chosen = [arg.removeprefix("-march=") for arg in COMPILE_ARGS if arg.startswith("-march=")]
-    return f"{family} {chosen[-1] if chosen else 'baseline'}"

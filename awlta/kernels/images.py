@@ -106,6 +106,7 @@ def tailcuts(
         neighbors.indices,
         bool(keep_isolated),
         checks.whole("min_picture_neighbors", min_picture_neighbors, 0, MAX_PIXELS),
+        np.empty(n_pixels, np.int32),
         masks.view(np.uint8),
     )
     return masks
@@ -136,7 +137,7 @@ def islands(
     masks = checks.array("masks", masks, np.bool_, AXES, n_pixels=n_pixels)
     labels = np.empty(masks.shape, np.int16)
     n_islands = np.empty(len(masks), np.int16)
-    room = np.empty(n_pixels, np.int32)
+    room = np.empty((2, n_pixels), np.int32)
     _clean.islands(
         masks.view(np.uint8), neighbors.indptr, neighbors.indices, room, labels, n_islands
     )
@@ -250,7 +251,7 @@ def describe(
         geometry.neighbors.indices,
         np.empty((2, n_pixels + 1), np.int32),
         np.empty((3, n_pixels)),
-        np.empty(n_pixels, np.int16),
+        np.zeros(n_pixels, np.int16),
         rows,
     )
     return rows

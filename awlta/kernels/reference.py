@@ -69,19 +69,25 @@ def extract(
     sample = np.arange(n_samples)
     peak = waveforms.argmax(axis=-1)
     start = (peak - shift)[..., None]
-    window = np.where((sample >= start) & (sample < start + width), waveforms, 0).astype(np.float64)
-    light = np.where((window > 0) & np.isfinite(window), window, 0.0)
-    with np.errstate(invalid="ignore"):
-        charge = window.sum(axis=-1)
-    has_light = (light.sum(axis=-1) > 0) & np.isfinite(charge)
-    mean_sample = (light * sample).sum(axis=-1) / np.where(has_light, light.sum(axis=-1), 1.0)
-    peak_time = np.where(has_light, mean_sample, peak) / sampling_rate
+    window = np.where((sample >= start) & (sample < start + width), waveforms, np.float32(0))
+    light = np.where(window > 0, window, np.float32(0))
+    total, weight = np.zeros(peak.shape), np.zeros(peak.shape, np.float32)
+    moment, rate = np.zeros(peak.shape, np.float32), np.float32(sampling_rate)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for n in range(n_samples):  # one after the other: a sum depends on its order
+            total += window[..., n]
+            weight += light[..., n]
+            moment += light[..., n] * np.float32(n)
+        charge = total.astype(np.float32)
+    has_light = (weight > 0) & np.isfinite(weight) & np.isfinite(charge)
+    mean_sample = moment / np.where(has_light, weight, np.float32(1))
+    peak_time = np.where(has_light, mean_sample, peak.astype(np.float32)) / rate
     if n_samples == 1:
-        charge, peak_time = waveforms[..., 0].astype(np.float64), np.zeros(waveforms.shape[:-1])
+        charge, peak_time = waveforms[..., 0], np.zeros(waveforms.shape[:-1], np.float32)
     used = ~(np.zeros(charge.shape, np.bool_) if unusable is None else unusable)
     return Pulses(
-        np.where(used, charge, 0.0).astype(np.float32),
-        np.where(used, peak_time, 0.0).astype(np.float32),
+        np.where(used, charge, np.float32(0)),
+        np.where(used, peak_time, np.float32(0)),
         np.zeros(charge.shape, np.int8),
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from awlta.errors import BadValue
 
 from . import _extract, _gain, checks
+from .instructions import number_in_use
 
 RAW_AXES = ("n_events", "n_gains", "n_pixels", "n_samples")
 MAX_SAMPLES = 32767
@@ -148,6 +149,7 @@ def extract_raw(
         selected_gain is None and n_gains == 2,
         counts,
         *window,
+        number_in_use(),
         np.empty(n_samples, np.float32),
         gain,
         pulses.charge,
