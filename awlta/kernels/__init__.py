@@ -5,6 +5,7 @@ interpreter's lock. An event's numbers do not depend on the batch it came in. `r
 function again in plain NumPy.
 """
 
+from .fused import Showers, parametrise_raw
 from .geometry import CameraGeometry
 from .identity import source_digest
 from .images import (
@@ -30,6 +31,7 @@ __all__ = [
     "Neighbors",
     "PixelShape",
     "Pulses",
+    "Showers",
     "describe",
     "extract",
     "extract_raw",
@@ -40,6 +42,7 @@ __all__ = [
     "instruction_sets",
     "islands",
     "largest_island",
+    "parametrise_raw",
     "select_gain",
     "source_digest",
     "tailcuts",

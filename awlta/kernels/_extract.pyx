@@ -1,169 +1,15 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Charge and time of the pulse in each waveform, by a window around the pixel's own peak.
 
-Method: local-peak window sum, the common first extractor of imaging Cherenkov telescopes; the
-time is the mean sample of the window weighted by the positive samples. Twins:
-`reference.extract` and `reference.extract_raw`. Called by `waveforms.py`, which checks.
-
-Raw waveforms go eight pixels at a time through `_pulse.h`, by the best instructions that the
-processor has; what does not fit in there goes pixel by pixel, to the same digits.
+Method: `_pulses.pxd`. Called by `waveforms.py`, which checks.
 """
 
-from libc.math cimport INFINITY, fabsf
 from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t
 
-from awlta.kernels._trace cimport first_index, largest
-
-cdef extern from "_pulse.h" nogil:
-    struct readout:
-        Py_ssize_t n_gains, n_pixels, n_samples
-        const float* pedestal
-        const float* dc_to_pe
-        int choose
-        int32_t threshold
-        int32_t width, shift
-        float sampling_rate
-
-    ctypedef void pulses_t(
-        const readout* o, const uint16_t* raw, int8_t* gain, float* charge, float* time
-    ) noexcept
-    int LANES
-    int WIDEST
-    int best_set()
-    pulses_t* pulses_of(int instructions)
-
-cdef struct window_t:
-    Py_ssize_t width
-    Py_ssize_t shift
-    float sampling_rate
-
-cdef struct pulse_t:
-    float charge
-    float peak_time
-
-
-cdef inline Py_ssize_t first_maximum(const float* trace, Py_ssize_t n_samples) noexcept nogil:
-    """Index of the first maximum; a NaN counts as the largest, as in NumPy."""
-    cdef Py_ssize_t best = 0
-    cdef Py_ssize_t i
-    for i in range(n_samples):
-        if trace[i] > trace[best]:
-            best = i
-        elif trace[i] != trace[i]:
-            return i
-    return best
-
-
-cdef inline pulse_t integrate(
-    const float* trace, Py_ssize_t start, Py_ssize_t end, Py_ssize_t peak, float sampling_rate
-) noexcept nogil:
-    """Sum samples [start, end) and take their mean time; without countable light it is the peak."""
-    cdef double charge = 0.0
-    cdef float weight = 0.0
-    cdef float moment = 0.0
-    cdef float light
-    cdef Py_ssize_t i
-    cdef pulse_t pulse
-    for i in range(start, end):
-        light = trace[i] if trace[i] > 0.0 else <float>0.0
-        charge += trace[i]
-        weight += light
-        moment += light * <float>i
-    pulse.charge = <float>charge
-    if 0.0 < weight < INFINITY and pulse.charge - pulse.charge == 0.0:  # finite
-        pulse.peak_time = moment / weight / sampling_rate
-    else:
-        pulse.peak_time = <float>peak / sampling_rate
-    return pulse
-
-
-cdef inline pulse_t pulse_at(
-    const float* trace, Py_ssize_t n_samples, Py_ssize_t peak, window_t window
-) noexcept nogil:
-    """Pulse of the window around a peak, cut at both ends of the waveform."""
-    cdef pulse_t pulse
-    if n_samples == 1:
-        pulse.charge = trace[0]
-        pulse.peak_time = 0.0
-        return pulse
-    cdef Py_ssize_t start = max(0, peak - window.shift)
-    cdef Py_ssize_t end = min(n_samples, peak - window.shift + window.width)
-    return integrate(trace, start, end, peak, window.sampling_rate)
-
-
-cdef inline void calibrate(
-    const uint16_t* raw, Py_ssize_t start, Py_ssize_t end, float pedestal, float dc_to_pe,
-    float* trace
-) noexcept nogil:
-    """Raw counts to p.e. per sample, in float32."""
-    cdef Py_ssize_t i
-    for i in range(start, end):
-        trace[i] = (<float>raw[i] - pedestal) * dc_to_pe
-
-
-cdef inline bint keeps_order(float pedestal, float dc_to_pe) noexcept nogil:
-    """Whether two different counts can never calibrate to the same or exchanged values.
-
-    Below 2**20 counts float32 tells neighbouring counts apart, before and after the factor.
-    Then the peak of the raw waveform is the peak of the calibrated one.
-    """
-    return fabsf(pedestal) < 1048576.0 and 1e-30 < dc_to_pe < 1e30
-
-
-cdef inline pulse_t raw_pulse(
-    const uint16_t* raw, Py_ssize_t n_samples, uint16_t top, float pedestal, float dc_to_pe,
-    window_t window, float* trace
-) noexcept nogil:
-    """Pulse of one raw waveform with largest count `top`; `trace` is room to calibrate in."""
-    cdef Py_ssize_t peak
-    if n_samples > 1 and keeps_order(pedestal, dc_to_pe):
-        peak = first_index(raw, n_samples, top)
-        calibrate(
-            raw, max(0, peak - window.shift), min(n_samples, peak - window.shift + window.width),
-            pedestal, dc_to_pe, trace,
-        )
-    else:
-        calibrate(raw, 0, n_samples, pedestal, dc_to_pe, trace)
-        peak = first_maximum(trace, n_samples)
-    return pulse_at(trace, n_samples, peak, window)
-
-
-cdef inline void one_pixel(
-    const readout* o, const uint16_t* raw, Py_ssize_t pixel, int8_t* gain, float* trace,
-    float* charge, float* peak_time
-) noexcept nogil:
-    """Choose the gain of one pixel unless it is given, and find its pulse."""
-    cdef Py_ssize_t k = pixel + (0 if o.choose else gain[pixel]) * o.n_pixels
-    cdef uint16_t top = largest(raw + k * o.n_samples, o.n_samples)
-    cdef pulse_t pulse
-    if o.choose:
-        gain[pixel] = top > o.threshold
-        if gain[pixel]:
-            k += o.n_pixels
-            top = largest(raw + k * o.n_samples, o.n_samples)
-    pulse = raw_pulse(
-        raw + k * o.n_samples, o.n_samples, top, o.pedestal[k], o.dc_to_pe[k],
-        window_t(o.width, o.shift, o.sampling_rate), trace
-    )
-    charge[pixel] = pulse.charge
-    peak_time[pixel] = pulse.peak_time
-
-
-cdef inline bint fits_lanes(const readout* o) noexcept nogil:
-    """Whether eight pixels can go together: enough of them, and enough samples for a register."""
-    return (
-        o.n_pixels >= LANES and o.n_samples >= WIDEST
-        and o.width <= 2 * o.n_samples and -o.n_samples <= o.shift <= 2 * o.n_samples
-    )
-
-
-cdef inline bint all_keep_order(const readout* o) noexcept nogil:
-    """Whether that holds of every pixel and gain."""
-    cdef Py_ssize_t k
-    for k in range(o.n_gains * o.n_pixels):
-        if not keeps_order(o.pedestal[k], o.dc_to_pe[k]):
-            return False
-    return True
+from awlta.kernels._pulses cimport (
+    best_set, event_pulses, extractor, extractor_t, first_maximum, pulse_at, pulse_t, readout,
+    window_t,
+)
 
 
 def instruction_sets():
@@ -177,34 +23,19 @@ def extract_raw(
     Py_ssize_t width, Py_ssize_t shift, double sampling_rate, int instructions, float[::1] trace,
     int8_t[:, ::1] selected_gain, float[:, ::1] charge, float[:, ::1] peak_time
 ):
-    """Choose the gain unless it is given, calibrate and integrate, one look at each waveform."""
-    cdef Py_ssize_t n_pixels = waveforms.shape[2]
+    """Find the pulses of raw events; the pixels of an event of `unusable` lie side by side."""
     cdef readout o = readout(
-        waveforms.shape[1], n_pixels, waveforms.shape[3], &pedestal[0, 0], &dc_to_pe[0, 0],
-        choose, threshold, <int32_t>width, <int32_t>shift, <float>sampling_rate
+        waveforms.shape[1], waveforms.shape[2], waveforms.shape[3], &pedestal[0, 0],
+        &dc_to_pe[0, 0], choose, threshold, <int32_t>width, <int32_t>shift, <float>sampling_rate
     )
-    cdef pulses_t* pulses = pulses_of(instructions)
-    cdef bint together = pulses is not NULL and fits_lanes(&o)
-    cdef bint are_usual = together and all_keep_order(&o)
-    cdef Py_ssize_t event, pixel
-    cdef const uint16_t* raw
-    cdef int8_t* gain
+    cdef extractor_t way = extractor(o, instructions, &trace[0])
+    cdef Py_ssize_t event
     with nogil:
         for event in range(waveforms.shape[0]):
-            raw, gain = &waveforms[event, 0, 0, 0], &selected_gain[event, 0]
-            if together:
-                pulses(&o, raw, gain, &charge[event, 0], &peak_time[event, 0])
-            for pixel in range(0 if are_usual else n_pixels):
-                if not (together and keeps_order(
-                    pedestal[gain[pixel], pixel], dc_to_pe[gain[pixel], pixel]
-                )):
-                    one_pixel(
-                        &o, raw, pixel, gain, &trace[0], &charge[event, 0], &peak_time[event, 0]
-                    )
-            for pixel in range(n_pixels):
-                if unusable[event, pixel]:
-                    charge[event, pixel] = 0.0
-                    peak_time[event, pixel] = 0.0
+            event_pulses(
+                &way, &waveforms[event, 0, 0, 0], &unusable[event, 0], &selected_gain[event, 0],
+                &charge[event, 0], &peak_time[event, 0]
+            )
 
 
 def extract(

@@ -64,7 +64,7 @@ typedef void pulses_t(
 /* Sets of instructions in rising order; 0 is there always. */
 enum { BASELINE, V3, V4 };
 
-static int best_set(void)
+static inline int best_set(void)
 {
 #ifdef AWLTA_X86
     __builtin_cpu_init();
@@ -77,7 +77,7 @@ static int best_set(void)
 }
 
 /* Return the pulses of a set that best_set() has; the baseline has none. */
-static pulses_t *pulses_of(int set)
+static inline pulses_t *pulses_of(int set)
 {
 #ifdef AWLTA_X86
     if (set == V4)

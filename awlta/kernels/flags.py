@@ -5,16 +5,21 @@ COMPILE_ARGS = ("-O3", "-ffp-contract=off")
 operations round twice: the same sources would give other digits on another processor. For the
 same reason ``-ffast-math`` must not come back."""
 
+_PULSES = ("_pulses.pxd", "_trace.pxd", "_pulse.h", "_pulse_lanes.h")
+_TAILCUTS = ("_tailcuts.pxd", "_scan.pxd")
+_DESCRIPTION = ("_description.pxd", "_islands.pxd", "_moments.pxd", "_scan.pxd")
+
 STAGES = {
     "gain": ("_gain.pyx", "_trace.pxd"),
-    "extract": ("_extract.pyx", "_trace.pxd", "_pulse.h", "_pulse_lanes.h"),
-    "clean": ("_clean.pyx", "_islands.pxd", "_scan.pxd", "neighbors.py"),
+    "extract": ("_extract.pyx", *_PULSES),
+    "clean": ("_clean.pyx", *_TAILCUTS, "_islands.pxd", "neighbors.py"),
     "hillas": ("_hillas.pyx", "_moments.pxd", "_scan.pxd"),
-    "parameters": (
-        "_parameters.pyx",
-        "_islands.pxd",
-        "_moments.pxd",
-        "_scan.pxd",
+    "parameters": ("_parameters.pyx", *_DESCRIPTION, "neighbors.py", "geometry.py"),
+    "fused": (
+        "_fused.pyx",
+        *_PULSES,
+        *_TAILCUTS,
+        *_DESCRIPTION,
         "neighbors.py",
         "geometry.py",
     ),

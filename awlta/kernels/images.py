@@ -100,8 +100,8 @@ def tailcuts(
     masks = np.empty(images.shape, np.bool_)
     _clean.tailcuts(
         images,
-        _threshold("picture", picture, n_pixels),
-        _threshold("boundary", boundary, n_pixels),
+        thresholds("picture", picture, n_pixels),
+        thresholds("boundary", boundary, n_pixels),
         neighbors.indptr,
         neighbors.indices,
         bool(keep_isolated),
@@ -303,9 +303,10 @@ def _images_and_masks(
     return images, checks.array("masks", masks, np.bool_, AXES, **lengths)
 
 
-def _threshold(
+def thresholds(
     name: str, threshold: float | NDArray[np.float32], n_pixels: int
 ) -> NDArray[np.float32]:
+    """Return a threshold for every pixel; raise BadValue where one is NaN."""
     if np.ndim(threshold) == 0:
         return np.full(n_pixels, checks.real(name, threshold), np.float32)
     row: NDArray[np.float32] = checks.array(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,33 +130,49 @@ def extract_raw(
     BadValue
         For arrays of another type or shape, a gain that does not exist, or numbers out of range.
     """
+    arguments, gain = raw_arguments(
+        waveforms,
+        pedestal,
+        dc_to_pe,
+        selected_gain,
+        threshold,
+        (width, shift, sampling_rate),
+        unusable,
+    )
+    n_events, _, n_pixels, n_samples = arguments[0].shape
+    pulses = _blank(n_events, n_pixels, gain)
+    _extract.extract_raw(
+        *arguments, np.empty(n_samples, np.float32), gain, pulses.charge, pulses.peak_time
+    )
+    return pulses
+
+
+def raw_arguments(
+    waveforms: NDArray[np.uint16],
+    pedestal: NDArray[np.float32],
+    dc_to_pe: NDArray[np.float32],
+    selected_gain: NDArray[np.int8] | None,
+    threshold: float,
+    window: tuple[int, int, float],
+    unusable: NDArray[np.bool_] | None,
+) -> tuple[tuple[Any, ...], NDArray[np.int8]]:
+    """Check what `extract_raw` is given; return the compiled code's arguments, and the gains.
+
+    The gains are a copy of those given, or room for those to be chosen.
+    """
     waveforms = _raw(waveforms)
-    n_events, n_gains, n_pixels, n_samples = waveforms.shape
+    n_events, n_gains, n_pixels, _ = waveforms.shape
     lengths = {"n_gains": n_gains, "n_pixels": n_pixels}
     pedestal = checks.array("pedestal", pedestal, np.float32, ("n_gains", "n_pixels"), **lengths)
     dc_to_pe = checks.array("dc_to_pe", dc_to_pe, np.float32, ("n_gains", "n_pixels"), **lengths)
-    counts = _threshold_counts(threshold)
-    window = _window(width, shift, sampling_rate)
     if selected_gain is None:
         gain = np.zeros((n_events, n_pixels), np.int8)
     else:
         gain = _gains(selected_gain, n_events, n_gains, n_pixels)
-    pulses = _blank(n_events, n_pixels, gain)
-    _extract.extract_raw(
-        waveforms,
-        pedestal,
-        dc_to_pe,
-        _unusable(unusable, n_events, n_pixels),
-        selected_gain is None and n_gains == 2,
-        counts,
-        *window,
-        number_in_use(),
-        np.empty(n_samples, np.float32),
-        gain,
-        pulses.charge,
-        pulses.peak_time,
-    )
-    return pulses
+    mask = _unusable(unusable, n_events, n_pixels)
+    choose = selected_gain is None and n_gains == 2
+    chosen = (choose, _threshold_counts(threshold), *_window(*window), number_in_use())
+    return (waveforms, pedestal, dc_to_pe, mask, *chosen), gain
 
 
 def extract(

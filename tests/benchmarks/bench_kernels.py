@@ -27,11 +27,12 @@ from awlta.kernels import (
     CameraGeometry,
     PixelShape,
     Pulses,
+    Showers,
     describe,
     extract_raw,
     hillas,
-    image_parameters,
     instruction_set,
+    parametrise_raw,
     tailcuts,
 )
 
@@ -147,6 +148,19 @@ def measure(
             sampling_rate=sampling_rate,
         )
 
+    def fused(waveforms: NDArray[np.uint16]) -> Showers:
+        return parametrise_raw(
+            waveforms,
+            events["pedestal"],
+            events["dc_to_pe"],
+            geometry,
+            picture,
+            boundary,
+            threshold=THRESHOLD,
+            sampling_rate=sampling_rate,
+            keep_images=False,
+        )
+
     waveforms = events["waveforms"]
     n_events = len(waveforms)
     pulses = extracted(waveforms)
@@ -159,16 +173,10 @@ def measure(
         "tailcuts": lambda: tailcuts(pulses.charge, neighbors, picture, boundary),
         "hillas": lambda: hillas(pulses.charge, masks, geometry),
         "parameters": lambda: describe(pulses.charge, masks, geometry),
-        "r0_to_hillas": lambda: image_parameters(
-            extracted(waveforms).charge, geometry, picture, boundary
-        ),
+        "r0_to_hillas": lambda: fused(waveforms),
     }
     times = {name: microseconds(call, n_events, repeat) for name, call in stages.items()}
-    times["one_event_call"] = microseconds(
-        lambda: image_parameters(extracted(waveforms[:1]).charge, geometry, picture, boundary),
-        1,
-        200,
-    )
+    times["one_event_call"] = microseconds(lambda: fused(waveforms[:1]), 1, 200)
     results: Arrays = {
         "gain": pulses.selected_gain,
         "charge": pulses.charge,
@@ -244,8 +252,9 @@ def main() -> None:
     parser.add_argument("--camera", choices=[camera.name for camera in CAMERAS])
     chosen = parser.parse_args()
     bandwidth = read_bandwidth(chosen.repeat)
-    print(f"compiled for {instruction_set()}; one core reads {bandwidth / 1e9:.1f} GB/s")
-    print("r0_to_hillas: gain, calibration, local peak charge and time, tail cuts, all parameters")
+    print(f"with {instruction_set()}; one core reads {bandwidth / 1e9:.1f} GB/s")
+    print("r0_to_hillas: gain, calibration, local peak charge and time, tail cuts, all parameters;")
+    print("fused, masks and parameters written to memory, images not")
     if "AWLTA_PEER_PYTHON" not in os.environ:
         print("ours only: AWLTA_PEER_PYTHON names no interpreter with ctapipe")
     print(f"{'':32}{'events/s':>12}{'us/event':>10}{'peer':>10}{'ratio':>8}{'of limit':>10}")
