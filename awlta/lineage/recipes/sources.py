@@ -23,7 +23,7 @@ from ...digest import digest_text
 from ...errors import DigestMismatch
 
 ENDINGS = (
-    *(".py", ".pyx", ".pxd", ".pyi", ".typed", ".mako", ".toml", ".xsd", ".xml"),
+    *(".py", ".pyx", ".pxd", ".h", ".pyi", ".typed", ".mako", ".toml", ".xsd", ".xml"),
     *(".json", ".yaml", ".yml", ".csv", ".ecsv", ".txt", ".dat"),
     *(".npy", ".npz", ".fits", ".h5"),
 )

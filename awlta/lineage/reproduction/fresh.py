@@ -183,7 +183,8 @@ def _build(python: Path, release: Path, place: Path) -> None:
 
 def _build_key(kernels: Path, tools: Sequence[str]) -> str:
     """Return the digest of all that decides what the compiled kernels are."""
-    sources = [p.read_text() for p in sorted(kernels.iterdir()) if p.suffix in (".pyx", ".pxd")]
+    endings = (".pyx", ".pxd", ".h")
+    sources = [p.read_text() for p in sorted(kernels.iterdir()) if p.suffix in endings]
     sources.append((kernels / "flags.py").read_text())
     here = [str(sysconfig.get_config_var(name)) for name in ("SOABI", "CC", "CFLAGS")]
     return digest_text(*sources, *tools, *here)
