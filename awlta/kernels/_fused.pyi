@@ -1,3 +1,32 @@
-from typing import Any
+import numpy as np
+from numpy.typing import NDArray
 
-def parametrise(*arguments: Any) -> None: ...
+def parametrise(
+    waveforms: NDArray[np.uint16],
+    pedestal: NDArray[np.float32],
+    dc_to_pe: NDArray[np.float32],
+    unusable: NDArray[np.uint8],
+    choose: bool,
+    threshold: int,
+    width: int,
+    shift: int,
+    sampling_rate: float,
+    instructions: int,
+    picture: NDArray[np.float32],
+    boundary: NDArray[np.float32],
+    keep_isolated: bool,
+    min_picture_neighbors: int,
+    pixels: NDArray[np.float64],
+    border: NDArray[np.uint8],
+    indptr: NDArray[np.int32],
+    indices: NDArray[np.int32],
+    trace: NDArray[np.float32],
+    room: NDArray[np.int32],
+    wide_room: NDArray[np.float64],
+    labels: NDArray[np.int16],
+    selected_gain: NDArray[np.int8],
+    charge: NDArray[np.float32],
+    peak_time: NDArray[np.float32],
+    masks: NDArray[np.uint8],
+    rows: NDArray[np.void],
+) -> None: ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,32 +98,32 @@ def parametrise_raw(
         checks.whole("min_picture_neighbors", min_picture_neighbors, 0, MAX_PIXELS),
     )
     camera = (geometry.pixels, geometry.border, neighbors.indptr, neighbors.indices)
-    n_kept = n_events if keep_images else 0
+    n_kept, shape = n_events if keep_images else 0, (2, 1, n_pixels)
+    is_given = selected_gain is not None
     charge, peak_time = (np.empty((n_kept, n_pixels), np.float32) for _ in range(2))
     masks = np.empty((n_events, n_pixels), np.bool_)
     rows = np.full(n_events, WITHOUT_LIGHT)
 
     def work(part: slice) -> None:
-        raw, pedestals, factors, mask, *rest = arguments
-        images: Any = (
-            (charge[part], peak_time[part])
-            if keep_images
-            else np.empty((2, 1, n_pixels), np.float32)
-        )
+        raw, pedestals, factors, mask = arguments[:4]
+        # one row is used for all events where nobody wants them
+        gains = gain[part] if is_given or keep_images else np.zeros((1, n_pixels), np.int8)
+        images = (charge[part], peak_time[part]) if keep_images else np.empty(shape, np.float32)
         _fused.parametrise(
             raw[part],
             pedestals,
             factors,
             mask[part],
-            *rest,
+            *arguments[4:],
             *cleaning,
             *camera,
             np.empty(n_samples, np.float32),
             np.empty((2, n_pixels + 1), np.int32),
             np.empty((3, n_pixels)),
             np.zeros(n_pixels, np.int16),
-            gain[part],
-            *images,
+            gains,
+            images[0],
+            images[1],
             masks[part].view(np.uint8),
             rows[part],
         )

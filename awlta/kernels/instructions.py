@@ -7,13 +7,14 @@ best that there is. The digits are the same for all of them.
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from awlta.errors import BadValue
 
 from . import _extract
 
 VARIABLE = "AWLTA_INSTRUCTION_SET"
-"""Environment variable that names a lesser set than the best, to compare them."""
+"""Environment variable that names another set than the best, to compare them."""
 
 _NAMES = ("baseline", "v3", "v4")
 """Micro-architecture levels of x86-64: v3 has AVX2, v4 has AVX-512."""
@@ -22,9 +23,10 @@ _family = os.uname().machine.replace("_", "-")
 _chosen: int | None = None
 
 
-def instruction_sets() -> list[str]:
+@cache
+def instruction_sets() -> tuple[str, ...]:
     """Return the sets of instructions that this processor has and the kernels know, in order."""
-    return [f"{_family} {name}" for name in _NAMES[: _extract.instruction_sets()]]
+    return tuple(f"{_family} {name}" for name in _NAMES[: _extract.instruction_sets()])
 
 
 def instruction_set() -> str:

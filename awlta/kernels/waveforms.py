@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,22 @@ MAX_SAMPLES = 32767
 """Longest raw waveform: its samples are counted in int16, eight at a time."""
 FAR = 1_000_000
 """Beyond any waveform; bounds widths and shifts so that index arithmetic cannot overflow."""
+
+
+RawArguments = tuple[
+    NDArray[np.uint16],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.uint8],
+    bool,
+    int,
+    int,
+    int,
+    float,
+    int,
+]
+"""Waveforms, pedestal, dc_to_pe, unusable, whether to choose the gain, threshold, width, shift,
+sampling_rate, and the number of the instruction set: as compiled code takes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +170,7 @@ def raw_arguments(
     threshold: float,
     window: tuple[int, int, float],
     unusable: NDArray[np.bool_] | None,
-) -> tuple[tuple[Any, ...], NDArray[np.int8]]:
+) -> tuple[RawArguments, NDArray[np.int8]]:
     """Check what `extract_raw` is given; return the compiled code's arguments, and the gains.
 
     The gains are a copy of those given, or room for those to be chosen.

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, Table, bindparam, select, type_coerce
-from sqlalchemy.types import NullType
+from sqlalchemy import Engine, Table, bindparam, select
 
 from ..errors import NotFound, Refused
 from . import tables
@@ -26,7 +25,7 @@ from .classes.unit import shared_names
 from .context import Context
 from .database import Database
 from .engine.identities import Identities
-from .engine.listing import bound, bound_names, names_to_be_listed, to_be_listed
+from .engine.listing import bound, bound_names, is_named, to_be_listed
 from .engine.memory import uncollected
 from .engine.prepared import Prepared
 from .engine.retry import retried
@@ -201,9 +200,8 @@ class Session:
             return []
         engine, dialect = self.database.engine, self.database.dialect
         prepared = _named(engine, self.context, len(wanted) == 1)
-        names: Any = wanted[0] if len(wanted) == 1 else bound_names(dialect, wanted)
         with self.database.read() as connection:
-            rows = prepared.rows(connection, names=names)
+            rows = prepared.rows(connection, names=bound_names(dialect, wanted))
         found = {bytes(raw): (key, name) for raw, key, name in rows}
         for raw in wanted:
             if raw not in found:
@@ -318,9 +316,7 @@ def _links_of(engine: Engine, context: Context) -> Prepared:
 
 @lru_cache(maxsize=64)
 def _named(engine: Engine, context: Context, is_one: bool) -> Prepared:
-    """Return the statement for one object_id, which is asked most often, or for many."""
+    """Return the statement for one object_id, or for many."""
     p = tables.product
-    raw: Any = type_coerce(p.c.object_id, NullType())
-    wanted = bindparam("names") if is_one else names_to_be_listed(engine.dialect.name)
-    chosen = raw == wanted if is_one else raw.in_(wanted)
-    return Prepared(engine, select(raw, p.c.id, p.c.class_name).where(chosen, context.scope(p)))
+    chosen = is_named(p.c.object_id, engine.dialect.name, is_one), context.scope(p)
+    return Prepared(engine, select(p.c.object_id, p.c.id, p.c.class_name).where(*chosen))

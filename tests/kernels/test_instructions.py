@@ -16,6 +16,7 @@ from awlta.kernels import (
     reference,
     use_instruction_set,
 )
+from awlta.lineage.making.activity import instruction_set as recorded
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,12 @@ def test_the_best_set_is_used_and_a_lesser_one_can_be_chosen():
     assert asked().stdout.strip() == instruction_sets()[-1]
     assert asked(AWLTA_INSTRUCTION_SET="baseline").stdout.strip() == instruction_sets()[0]
     assert "no instruction set 'v9'" in asked(AWLTA_INSTRUCTION_SET="v9").stderr
+
+
+def test_what_is_recorded_follows_what_is_used():
+    for name in instruction_sets():
+        use_instruction_set(name)
+        assert recorded().startswith(f"{name}, numpy ")
 
 
 def test_a_set_that_the_processor_lacks_is_refused():

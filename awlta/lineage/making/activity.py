@@ -7,7 +7,7 @@ import platform
 import socket
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ...errors import BadValue
@@ -102,16 +102,19 @@ def environment_values() -> dict[str, str]:
     }
 
 
-@lru_cache(maxsize=1)
 def instruction_set() -> str:
     """Return the instructions that the kernels and NumPy use here."""
-    # both are heavy, and only those who make need them
+    from ...kernels import instruction_set as of_kernels  # heavy, and only those who make need it
+
+    return f"{of_kernels()}, numpy {_of_numpy()}"
+
+
+@cache
+def _of_numpy() -> str:
     import numpy as np
 
-    from ...kernels import instruction_set as of_kernels
-
     known = np.show_config(mode="dicts")["SIMD Extensions"]
-    return f"{of_kernels()}, numpy {[*known.get('baseline', ()), *known.get('found', ())][-1]}"
+    return str([*known.get("baseline", ()), *known.get("found", ())][-1])
 
 
 def now() -> datetime:

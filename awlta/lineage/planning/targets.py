@@ -14,13 +14,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, bindparam, select, type_coerce
-from sqlalchemy.types import NullType
+from sqlalchemy import Engine, select
 
 from ...persistent import tables
 from ...persistent.attributes.attributes import AnyLink
 from ...persistent.context import Context
-from ...persistent.engine.listing import bound_names, names_to_be_listed
+from ...persistent.engine.listing import bound_names, is_named
 from ...persistent.engine.prepared import Prepared
 from ...persistent.keys import object_id_of
 from ...persistent.session import Session
@@ -85,9 +84,9 @@ def by_work(
         return found
     engine, dialect = session.database.engine, session.database.dialect
     prepared = _made_by_work(engine, session.context, present, len(works) == 1)
-    values: Any = works[0] if len(works) == 1 else bound_names(dialect, works)
     with session.database.read() as connection:
-        for digest, key, raw, name in prepared.rows(connection, names=values):
+        rows = prepared.rows(connection, names=bound_names(dialect, works))
+        for digest, key, raw, name in rows:
             found.setdefault(bytes(digest), []).append(Found(key, object_id_of(bytes(raw)), name))
     return found
 
@@ -96,13 +95,12 @@ def by_work(
 def _made_by_work(engine: Engine, context: Context, present: bool, is_one: bool) -> Prepared:
     """Return the statement for one digest, or for many, ready to be run."""
     p = tables.product
-    work: Any = type_coerce(p.c.work, NullType())  # each would be converted
-    wanted = bindparam("names") if is_one else names_to_be_listed(engine.dialect.name)
+    chosen = is_named(p.c.work, engine.dialect.name, is_one)
     scope = (replace(context, as_of=None) if present else context).scope(p)
     return Prepared(
         engine,
-        select(work, p.c.id, p.c.object_id, p.c.class_name)
-        .where(work == wanted if is_one else work.in_(wanted), scope, is_living(p, context.until))
+        select(p.c.work, p.c.id, p.c.object_id, p.c.class_name)
+        .where(chosen, scope, is_living(p, context.until))
         .order_by(p.c.creation_date.desc(), p.c.id.desc()),
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
@@ -15,6 +16,9 @@ from ..context import CONTEXT_COLUMNS
 
 _COPY_FROM = 8
 """Rows from which COPY is quicker than INSERT."""
+
+_STATEMENTS = 256
+"""Statements that are kept: one a table and context, of which a session writes in few."""
 
 Row = tuple[Any, ...]
 
@@ -31,7 +35,7 @@ class Inserter:
         self._is_sqlite = dialect.name == "sqlite"
         self._quote = dialect.identifier_preparer.quote
         self._secured: dict[str, bool] = {}
-        self._statements: dict[tuple[Table, Row | None], str] = {}
+        self._statement = lru_cache(maxsize=_STATEMENTS)(self._new_statement)
 
     def insert(
         self,
@@ -54,13 +58,10 @@ class Inserter:
         if not self._is_sqlite and len(rows) >= _COPY_FROM:
             self._copy(connection, table, rows, context)
             return
-        statement = self._statements.get((table, context))
-        if statement is None:
-            statement = self._statements[table, context] = self._statement(table, context)
         with closing(_driver_of(connection).cursor()) as cursor:
-            cursor.executemany(statement, rows)
+            cursor.executemany(self._statement(table, context), rows)
 
-    def _statement(self, table: Table, context: Row | None) -> str:
+    def _new_statement(self, table: Table, context: Row | None) -> str:
         """Return the INSERT of a table."""
         mark, same = "?" if self._is_sqlite else "%s", context or ()
         marks = [mark] * (len(table.columns) - len(same)) + [_literal(value) for value in same]

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    ColumnElement,
     Integer,
     LargeBinary,
     Select,
@@ -47,11 +48,24 @@ def bound(dialect: str, keys: Sequence[int]) -> Any:
     return list(keys) if dialect == "postgresql" else json.dumps(list(keys))
 
 
-def names_to_be_listed(dialect: str) -> Select[Any]:
-    """Return the statement for names of 16 bytes that are given as the parameter ``names``.
+def is_named(column: Any, dialect: str, is_one: bool) -> ColumnElement[bool]:
+    """Return the condition that a column has one of the names of 16 bytes in ``names``.
 
-    SQLite takes them one behind the other, since its JSON holds no bytes.
+    That it has the one name there is, which is asked most often, is a statement of its own.
     """
+    raw = type_coerce(column, NullType())  # each would be converted
+    return raw == bindparam("names") if is_one else raw.in_(_of_names(dialect))
+
+
+def bound_names(dialect: str, names: Sequence[bytes]) -> Any:
+    """Return names, at least one, as the value of the one parameter."""
+    if len(names) == 1:
+        return names[0]
+    return list(names) if dialect == "postgresql" else b"".join(names)
+
+
+def _of_names(dialect: str) -> Select[Any]:
+    """SQLite takes names one behind the other, since its JSON holds no bytes."""
     if dialect == "postgresql":
         return _of_array(bindparam("names", type_=ARRAY(LargeBinary)))
     whole = type_coerce(bindparam("names", type_=NullType()), LargeBinary)
@@ -60,11 +74,6 @@ def names_to_be_listed(dialect: str) -> Select[Any]:
     after = starts.c.start + literal_column("16")
     starts = starts.union_all(select(after).where(after < func.length(whole)))
     return select(func.substr(whole, starts.c.start, literal_column("16")).label("id"))
-
-
-def bound_names(dialect: str, names: Sequence[bytes]) -> Any:
-    """Return names, at least one, as the value of the one parameter."""
-    return list(names) if dialect == "postgresql" else b"".join(names)
 
 
 def _of_array(parameter: BindParameter[Any]) -> Select[Any]:
