@@ -1,7 +1,7 @@
 # 'make demo' and 'make test' are all a newcomer needs; each sets up what it uses.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := pyproject.toml setup.py $(wildcard awlta/kernels/*.pyx awlta/kernels/*.pxd awlta/kernels/*.h awlta/kernels/flags.py)
+SOURCES := pyproject.toml setup.py awlta/kernels/flags.py $(foreach end,pyx pxd h,$(wildcard awlta/kernels/*.$(end) awlta/kernels/*/*.$(end)))
 BENCHES := start kernels persistence storage sip dpu
 
 export PYTHON
@@ -57,5 +57,5 @@ $(BENCHES:%=bench-%) bench-scale: bench-%: .venv/.awlta-test
 	@$(BIN)/python tests/benchmarks/bench_$*.py
 
 clean:
-	@rm -rf demo build docs/_build *.egg-info awlta/kernels/*.c awlta/kernels/*.so
+	@rm -rf demo build docs/_build *.egg-info awlta/kernels/*.c awlta/kernels/*.so awlta/kernels/*/*.c awlta/kernels/*/*.so
 	@rm -f .venv/.awlta .venv/.awlta-test .venv/.awlta-all

@@ -7,10 +7,10 @@ is at hand. Twin: the stages by themselves. Called by `fused.py`, which checks.
 
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
-from awlta.kernels._description cimport camera_t, describe_one, parameters_t
-from awlta.kernels._moments cimport light_t
-from awlta.kernels._pulses cimport event_pulses, extractor, extractor_t, readout
-from awlta.kernels._tailcuts cimport clean_one
+from awlta.kernels.images._description cimport camera_t, describe_one, parameters_t
+from awlta.kernels.images._moments cimport light_t
+from awlta.kernels.waveforms._pulses cimport event_pulses, extractor, extractor_t, readout
+from awlta.kernels.images._tailcuts cimport clean_one
 
 
 def parametrise(

@@ -5,23 +5,23 @@ COMPILE_ARGS = ("-O3", "-ffp-contract=off")
 operations round twice: the same sources would give other digits on another processor. For the
 same reason ``-ffast-math`` must not come back."""
 
-_PULSES = ("_pulses.pxd", "_trace.pxd", "_pulse.h", "_pulse_lanes.h")
-_TAILCUTS = ("_tailcuts.pxd", "_scan.pxd")
-_DESCRIPTION = ("_description.pxd", "_islands.pxd", "_moments.pxd", "_scan.pxd")
+_TRACE = ("waveforms/_trace.pxd",)
+_PULSES = (
+    *("waveforms/_pulses.pxd", "waveforms/_trace.pxd"),
+    *("waveforms/_pulse.h", "waveforms/_pulse_lanes.h", "_instructions.h"),
+)
+_TAILCUTS = ("images/_tailcuts.pxd", "images/_scan.pxd")
+_MOMENTS = ("images/_moments.pxd", "images/_scan.pxd")
+_DESCRIPTION = ("images/_description.pxd", "images/_islands.pxd", *_MOMENTS)
+_CAMERA = ("neighbors.py", "geometry.py")
 
 STAGES = {
-    "gain": ("_gain.pyx", "_trace.pxd"),
-    "extract": ("_extract.pyx", *_PULSES),
-    "clean": ("_clean.pyx", *_TAILCUTS, "_islands.pxd", "neighbors.py"),
-    "hillas": ("_hillas.pyx", "_moments.pxd", "_scan.pxd"),
-    "parameters": ("_parameters.pyx", *_DESCRIPTION, "neighbors.py", "geometry.py"),
-    "fused": (
-        "_fused.pyx",
-        *_PULSES,
-        *_TAILCUTS,
-        *_DESCRIPTION,
-        "neighbors.py",
-        "geometry.py",
-    ),
+    "instructions": ("_instructions.pyx", "_instructions.h"),
+    "gain": ("waveforms/_gain.pyx", *_TRACE),
+    "extract": ("waveforms/_extract.pyx", *_PULSES),
+    "clean": ("images/_clean.pyx", *_TAILCUTS, "images/_islands.pxd", "neighbors.py"),
+    "hillas": ("images/_hillas.pyx", *_MOMENTS),
+    "parameters": ("images/_parameters.pyx", *_DESCRIPTION, *_CAMERA),
+    "fused": ("_fused.pyx", *_PULSES, *_TAILCUTS, *_DESCRIPTION, *_CAMERA),
 }
 """Stage -> the files that decide its numbers; the first one is compiled."""

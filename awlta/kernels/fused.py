@@ -13,9 +13,10 @@ from awlta.errors import BadValue
 
 from . import _fused, checks
 from .geometry import CameraGeometry
-from .images import WITHOUT_LIGHT, thresholds
+from .images.cleaning import thresholds
+from .images.parameters import WITHOUT_LIGHT
 from .neighbors import MAX_PIXELS
-from .waveforms import Pulses, raw_arguments
+from .waveforms.extraction import Pulses, raw_arguments
 
 MOST_THREADS = 1024
 

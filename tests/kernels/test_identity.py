@@ -1,6 +1,8 @@
 import re
+import shutil
 import subprocess
 import sys
+from os.path import normpath
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,7 @@ PACKAGE = Path(awlta.kernels.__file__).parent
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
     """The sources in a place of their own, where they may be changed."""
-    for path in PACKAGE.glob("*.[ph]*"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(PACKAGE, tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(identity, "__file__", str(tmp_path / "identity.py"))
     return tmp_path
 
@@ -30,7 +31,7 @@ def test_the_digest_is_of_the_stages_and_not_of_their_order():
 
 def test_a_changed_source_changes_the_digest_of_the_stages_it_serves(copy):
     before = {stage: source_digest(stage) for stage in flags.STAGES}
-    with open(copy / "_islands.pxd", "a") as source:
+    with open(copy / "images" / "_islands.pxd", "a") as source:
         source.write("\n")
     changed = {stage for stage in flags.STAGES if source_digest(stage) != before[stage]}
     assert changed == {"clean", "parameters", "fused"}
@@ -50,8 +51,10 @@ def test_a_stage_that_does_not_exist_is_refused():
 def headers_of(name):
     """Return the files that a source takes in, and that those take in."""
     text = (PACKAGE / name).read_text()
-    found = {f"{m}.pxd" for m in re.findall(r"awlta\.kernels\.(\w+) cimport", text)}
-    found |= set(re.findall(r'(?:extern from|#include) "(\w+\.h)"', text))
+    modules = re.findall(r"awlta\.kernels\.([\w.]+) cimport", text)
+    found = {m.replace(".", "/") + ".pxd" for m in modules}
+    included = re.findall(r'(?:extern from|#include) "([\w./]+\.h)"', text)
+    found |= {normpath(Path(name).parent / header) for header in included}
     return found.union(*(headers_of(header) for header in found))
 
 
@@ -61,7 +64,7 @@ def test_every_stage_names_the_headers_that_it_uses():
 
 
 def test_every_compiled_source_is_a_stage():
-    sources = {path.name for path in PACKAGE.glob("*.pyx")}
+    sources = {str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.pyx")}
     assert sources == {files[0] for files in flags.STAGES.values()}
 
 
@@ -75,5 +78,5 @@ def test_the_kernels_are_imported_without_heavy_libraries():
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.split()
-    assert "awlta.kernels._parameters" in loaded
+    assert "awlta.kernels.images._parameters" in loaded
     assert not {"scipy", "astropy", "sqlalchemy", "h5py", "numba"} & set(loaded)

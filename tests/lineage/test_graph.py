@@ -224,7 +224,7 @@ def test_the_release_is_stored_with_its_sources(workspace, tmp_path):
     with tarfile.open(path) as archive:
         names = archive.getnames()
     assert "awlta/errors.py" in names
-    assert "awlta/kernels/_clean.pyx" in names
+    assert "awlta/kernels/images/_clean.pyx" in names
     assert len(Exposure.select_all()) == 1
 
 

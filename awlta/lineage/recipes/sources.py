@@ -57,11 +57,11 @@ setup(
     ext_modules=cythonize(
         [
             Extension(
-                f"awlta.kernels._{{stage}}",
+                "awlta.kernels." + files[0].removesuffix(".pyx").replace("/", "."),
                 [f"awlta/kernels/{{files[0]}}"],
                 extra_compile_args=list(FLAGS["COMPILE_ARGS"]),
             )
-            for stage, files in FLAGS["STAGES"].items()
+            for files in FLAGS["STAGES"].values()
         ],
         compiler_directives={{"language_level": 3}},
     ),

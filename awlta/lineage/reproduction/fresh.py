@@ -164,8 +164,7 @@ def _compile(python: Path, release: Path, cache: Path, tools: Sequence[str]) -> 
             except OSError:
                 if not built.is_dir():  # else another process was first
                     raise
-    for library in built.iterdir():
-        shutil.copy2(library, kernels)
+    shutil.copytree(built, kernels, dirs_exist_ok=True)
 
 
 def _build(python: Path, release: Path, place: Path) -> None:
@@ -184,7 +183,7 @@ def _build(python: Path, release: Path, place: Path) -> None:
 def _build_key(kernels: Path, tools: Sequence[str]) -> str:
     """Return the digest of all that decides what the compiled kernels are."""
     endings = (".pyx", ".pxd", ".h")
-    sources = [p.read_text() for p in sorted(kernels.iterdir()) if p.suffix in endings]
+    sources = [p.read_text() for p in sorted(kernels.rglob("*")) if p.suffix in endings]
     sources.append((kernels / "flags.py").read_text())
     here = [str(sysconfig.get_config_var(name)) for name in ("SOABI", "CC", "CFLAGS")]
     return digest_text(*sources, *tools, *here)

@@ -7,7 +7,7 @@ in rows that are all NaN, the parameters of an image without light.
 
 from libc.stdint cimport int32_t, uint8_t
 
-from awlta.kernels._moments cimport gather, has_shape, hillas_t, light_t, parametrise
+from awlta.kernels.images._moments cimport gather, has_shape, hillas_t, light_t, parametrise
 
 
 def hillas(

@@ -7,8 +7,8 @@ two rows of pixels, concentration the part close to its centre. Twin: `reference
 from libc.math cimport cos, sin
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
-from awlta.kernels._islands cimport label_islands
-from awlta.kernels._moments cimport gather, has_shape, hillas_t, light_t, parametrise
+from awlta.kernels.images._islands cimport label_islands
+from awlta.kernels.images._moments cimport gather, has_shape, hillas_t, light_t, parametrise
 
 # Largest small and largest medium island, pixels.
 cdef enum:

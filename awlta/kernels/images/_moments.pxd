@@ -8,7 +8,7 @@ from libc.float cimport DBL_EPSILON
 from libc.math cimport M_PI, NAN, atan2, cos, fabs, hypot, sin, sqrt, tan
 from libc.stdint cimport int32_t, uint8_t
 
-from awlta.kernels._scan cimport places
+from awlta.kernels.images._scan cimport places
 
 
 cdef struct light_t:

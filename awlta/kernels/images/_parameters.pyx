@@ -7,8 +7,8 @@ without light.
 
 from libc.stdint cimport int16_t, int32_t, uint8_t
 
-from awlta.kernels._description cimport camera_t, describe_one, parameters_t
-from awlta.kernels._moments cimport light_t
+from awlta.kernels.images._description cimport camera_t, describe_one, parameters_t
+from awlta.kernels.images._moments cimport light_t
 
 
 def describe(

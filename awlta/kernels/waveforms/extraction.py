@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from awlta.errors import BadValue
 
-from . import _extract, _gain, checks
-from .instructions import number_in_use
+from .. import checks
+from ..instructions import number_in_use
+from . import _extract
+from .gain import gains, raw, threshold_counts
 
-RAW_AXES = ("n_events", "n_gains", "n_pixels", "n_samples")
-MAX_SAMPLES = 32767
-"""Longest raw waveform: its samples are counted in int16, eight at a time."""
 FAR = 1_000_000
 """Beyond any waveform; bounds widths and shifts so that index arithmetic cannot overflow."""
 
@@ -51,58 +50,6 @@ class Pulses:
     charge: NDArray[np.float32]
     peak_time: NDArray[np.float32]
     selected_gain: NDArray[np.int8]
-
-
-def select_gain(waveforms: NDArray[np.uint16], threshold: float = 4000.0) -> NDArray[np.int8]:
-    """Choose the gain channel of each pixel: low where a raw high-gain sample is above.
-
-    Parameters
-    ----------
-    waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
-        With one or two gains, the high gain first. With one gain there is no choice.
-    threshold : float, ADC counts
-        The low gain is taken strictly above it.
-
-    Returns
-    -------
-    int8 (n_events, n_pixels)
-        0 high or only gain, 1 low gain.
-
-    Raises
-    ------
-    BadValue
-        For waveforms of another type or shape, or a threshold that is NaN.
-    """
-    waveforms = _raw(waveforms)
-    n_events, n_gains, n_pixels, _ = waveforms.shape
-    counts = _threshold_counts(threshold)
-    selected_gain = np.zeros((n_events, n_pixels), np.int8)
-    if n_gains == 2:
-        _gain.select(waveforms, counts, selected_gain)
-    return selected_gain
-
-
-def fixed_gain(waveforms: NDArray[np.uint16], gain: int) -> NDArray[np.int8]:
-    """Choose one gain channel for all pixels, by hand.
-
-    Parameters
-    ----------
-    waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
-    gain : int
-        0 high, 1 low.
-
-    Returns
-    -------
-    int8 (n_events, n_pixels)
-
-    Raises
-    ------
-    BadValue
-        For waveforms of another type or shape, or a gain that they do not have.
-    """
-    waveforms = _raw(waveforms)
-    n_events, n_gains, n_pixels, _ = waveforms.shape
-    return np.full((n_events, n_pixels), checks.whole("gain", gain, 0, n_gains - 1), np.int8)
 
 
 def extract_raw(
@@ -175,7 +122,7 @@ def raw_arguments(
 
     The gains are a copy of those given, or room for those to be chosen.
     """
-    waveforms = _raw(waveforms)
+    waveforms = raw(waveforms)
     n_events, n_gains, n_pixels, _ = waveforms.shape
     lengths = {"n_gains": n_gains, "n_pixels": n_pixels}
     pedestal = checks.array("pedestal", pedestal, np.float32, ("n_gains", "n_pixels"), **lengths)
@@ -183,10 +130,10 @@ def raw_arguments(
     if selected_gain is None:
         gain = np.zeros((n_events, n_pixels), np.int8)
     else:
-        gain = _gains(selected_gain, n_events, n_gains, n_pixels)
+        gain = gains(selected_gain, n_events, n_gains, n_pixels)
     mask = _unusable(unusable, n_events, n_pixels)
     choose = selected_gain is None and n_gains == 2
-    chosen = (choose, _threshold_counts(threshold), *_window(*window), number_in_use())
+    chosen = (choose, threshold_counts(threshold), *_window(*window), number_in_use())
     return (waveforms, pedestal, dc_to_pe, mask, *chosen), gain
 
 
@@ -223,40 +170,11 @@ def extract(
     return pulses
 
 
-def _raw(waveforms: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    waveforms = checks.array("waveforms", waveforms, np.uint16, RAW_AXES)
-    if waveforms.shape[1] > 2:
-        raise BadValue(
-            f"waveforms of {waveforms.shape[1]} gains",
-            expected="one gain, or two with the high gain first",
-            do="Look at the order of the axes: " + ", ".join(RAW_AXES),
-        )
-    checks.whole("n_samples of waveforms", waveforms.shape[3], 1, MAX_SAMPLES)
-    return waveforms
-
-
-def _threshold_counts(threshold: float) -> int:
-    """Counts are whole: more than 4000.7 is more than 4000."""
-    return math.floor(min(max(checks.real("threshold", threshold), -1.0), 65535.0))
-
-
 def _window(width: int, shift: int, sampling_rate: float) -> tuple[int, int, float]:
     rate = checks.real("sampling_rate", sampling_rate, above=0.0)
     if not math.isfinite(rate):
         raise BadValue("sampling_rate is infinite", expected="GHz", do="Look it up in the readout")
     return checks.whole("width", width, 1, FAR), checks.whole("shift", shift, -FAR, FAR), rate
-
-
-def _gains(
-    selected_gain: NDArray[np.int8], n_events: int, n_gains: int, n_pixels: int
-) -> NDArray[np.int8]:
-    """Return a copy, so that the answer is the caller's and the check cannot be overtaken."""
-    axes = ("n_events", "n_pixels")
-    gain = checks.array(
-        "selected_gain", selected_gain, np.int8, axes, n_events=n_events, n_pixels=n_pixels
-    ).copy()
-    checks.values_within("selected_gain", gain, 0, n_gains - 1)
-    return gain
 
 
 def _unusable(

@@ -6,7 +6,7 @@ Twin: `reference.tailcuts`.
 
 from libc.stdint cimport int32_t, uint8_t
 
-from awlta.kernels._scan cimport places
+from awlta.kernels.images._scan cimport places
 
 # What is known of a pixel stands in bits of the output byte itself until its event is done.
 cdef enum:

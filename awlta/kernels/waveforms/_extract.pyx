@@ -6,15 +6,10 @@ Method: `_pulses.pxd`. Called by `waveforms.py`, which checks.
 
 from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t
 
-from awlta.kernels._pulses cimport (
-    best_set, event_pulses, extractor, extractor_t, first_maximum, pulse_at, pulse_t, readout,
+from awlta.kernels.waveforms._pulses cimport (
+    event_pulses, extractor, extractor_t, first_maximum, pulse_at, pulse_t, readout,
     window_t,
 )
-
-
-def instruction_sets():
-    """Return how many sets of instructions the processor has, the baseline included."""
-    return best_set() + 1
 
 
 def extract_raw(

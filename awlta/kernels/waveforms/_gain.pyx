@@ -7,7 +7,7 @@ exceeds the threshold. Twin: `reference.select_gain`. Called by `waveforms.py`, 
 
 from libc.stdint cimport int8_t, int32_t, uint16_t
 
-from awlta.kernels._trace cimport largest
+from awlta.kernels.waveforms._trace cimport largest
 
 
 def select(

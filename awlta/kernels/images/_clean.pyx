@@ -8,9 +8,9 @@ Method: `_tailcuts.pxd`; islands by flood fill. Twins: `reference.tailcuts`, `is
 from libc.stdint cimport int16_t, int32_t, uint8_t
 from libc.string cimport memset
 
-from awlta.kernels._islands cimport count_sizes, label_islands
-from awlta.kernels._scan cimport places
-from awlta.kernels._tailcuts cimport clean_one
+from awlta.kernels.images._islands cimport count_sizes, label_islands
+from awlta.kernels.images._scan cimport places
+from awlta.kernels.images._tailcuts cimport clean_one
 
 
 def tailcuts(

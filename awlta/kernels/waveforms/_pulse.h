@@ -13,10 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define AWLTA_X86 1
-#include <immintrin.h>
-#endif
+#include "../_instructions.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -28,7 +25,6 @@ typedef double v8df __attribute__((vector_size(64)));
 
 #define LANES 8
 #define WIDEST 16 /* samples in a register */
-#define INLINE static inline __attribute__((always_inline))
 
 /* What is the same for all pixels of a camera: axes, constants by gain and pixel, the window. */
 struct readout {
@@ -60,21 +56,6 @@ typedef void pulses_t(
 #pragma GCC pop_options
 
 #endif
-
-/* Sets of instructions in rising order; 0 is there always. */
-enum { BASELINE, V3, V4 };
-
-static inline int best_set(void)
-{
-#ifdef AWLTA_X86
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("x86-64-v4"))
-        return V4;
-    if (__builtin_cpu_supports("x86-64-v3"))
-        return V3;
-#endif
-    return BASELINE;
-}
 
 /* Return the pulses of a set that best_set() has; the baseline has none. */
 static inline pulses_t *pulses_of(int set)

@@ -1,7 +1,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-def instruction_sets() -> int: ...
 def extract_raw(
     waveforms: NDArray[np.uint16],
     pedestal: NDArray[np.float32],

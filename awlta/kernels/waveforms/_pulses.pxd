@@ -11,7 +11,7 @@ processor has; what does not fit in there goes pixel by pixel, to the same digit
 from libc.math cimport INFINITY, fabsf
 from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t
 
-from awlta.kernels._trace cimport first_index, largest
+from awlta.kernels.waveforms._trace cimport first_index, largest
 
 cdef extern from "_pulse.h" nogil:
     struct readout:
@@ -28,7 +28,6 @@ cdef extern from "_pulse.h" nogil:
     ) noexcept
     int LANES
     int WIDEST
-    int best_set()
     pulses_t* pulses_of(int instructions)
 
 cdef struct window_t:

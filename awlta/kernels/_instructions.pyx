@@ -1,0 +1,9 @@
+"""Which instructions the processor has. Called by `instructions.py`."""
+
+cdef extern from "_instructions.h" nogil:
+    int best_set()
+
+
+def instruction_sets():
+    """Return how many sets of instructions the processor has, the baseline included."""
+    return best_set() + 1
