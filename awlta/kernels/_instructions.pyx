@@ -4,6 +4,6 @@ cdef extern from "_instructions.h" nogil:
     int best_set()
 
 
-def instruction_sets():
+def count():
     """Return how many sets of instructions the processor has, the baseline included."""
     return best_set() + 1

@@ -11,7 +11,7 @@ from functools import cache
 
 from awlta.errors import BadValue
 
-from . import _instructions
+from ._instructions import count
 
 VARIABLE = "AWLTA_INSTRUCTION_SET"
 """Environment variable that names another set than the best, to compare them."""
@@ -26,7 +26,7 @@ _chosen: int | None = None
 @cache
 def instruction_sets() -> tuple[str, ...]:
     """Return the sets of instructions that this processor has and the kernels know, in order."""
-    return tuple(f"{_family} {name}" for name in _NAMES[: _instructions.instruction_sets()])
+    return tuple(f"{_family} {name}" for name in _NAMES[: count()])
 
 
 def instruction_set() -> str:
