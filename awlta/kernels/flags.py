@@ -11,6 +11,11 @@ _PULSES = (
     *("waveforms/_pulse.h", "waveforms/_pulse_lanes.h", "_instructions.h"),
 )
 _TAILCUTS = ("images/_tailcuts.pxd", "images/_scan.pxd")
+_CLEANING = (
+    *("images/_cleaning.pxd", "images/_times.pxd", "images/_rings.pxd", "images/_islands.pxd"),
+    *_TAILCUTS,
+    *("images/cleaning.py", "images/cleanings.py"),
+)
 _MOMENTS = ("images/_moments.pxd", "images/_scan.pxd")
 _DESCRIPTION = ("images/_description.pxd", "images/_islands.pxd", *_MOMENTS)
 _CAMERA = ("neighbors.py", "geometry.py")
@@ -19,7 +24,8 @@ STAGES = {
     "instructions": ("_instructions.pyx", "_instructions.h"),
     "gain": ("waveforms/_gain.pyx", *_TRACE),
     "extract": ("waveforms/_extract.pyx", *_PULSES),
-    "clean": ("images/_clean.pyx", *_TAILCUTS, "images/_islands.pxd", "neighbors.py"),
+    "clean": ("images/_clean.pyx", *_CLEANING, "neighbors.py"),
+    "reduction": ("images/_reduction.pyx", *_CLEANING, "neighbors.py"),
     "hillas": ("images/_hillas.pyx", *_MOMENTS),
     "parameters": ("images/_parameters.pyx", *_DESCRIPTION, *_CAMERA),
     "fused": ("_fused.pyx", *_PULSES, *_TAILCUTS, *_DESCRIPTION, *_CAMERA),

@@ -59,15 +59,18 @@ class ImageParameters(DataProduct):
         telescope = self.images.raw.telescope
         geometry = field_of_view(telescope)
         dtype = row_type(geometry.n_pixels)
+        cleaning = kernels.TailCuts(
+            self.parameters.picture,
+            self.parameters.boundary,
+            min_picture_neighbors=self.parameters.min_picture_neighbors,
+        )
         self.n_events = self.n_showers = 0
         with TableWriter(self.create(".h5"), TABLE, dtype, tel_id=telescope.tel_id) as table:
             for block in blocks(self.images.retrieve(), IMAGES):
                 cleaned = kernels.image_parameters(
                     block["image"],
                     geometry,
-                    self.parameters.picture,
-                    self.parameters.boundary,
-                    min_picture_neighbors=self.parameters.min_picture_neighbors,
+                    cleaning,
                 )
                 rows = np.zeros(len(block), dtype)
                 rows["event_id"], rows["time"] = block["event_id"], block["time"]

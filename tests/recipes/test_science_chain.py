@@ -90,9 +90,7 @@ def images_of(path, telescope, calibration):
         pulses = kernels.extract_raw(
             block.waveforms, level.mean, flat.dc_to_pe, unusable=flat.is_bad
         )
-        cleaned = kernels.image_parameters(
-            pulses.charge, geometry, 8.0, 4.0, min_picture_neighbors=2
-        )
+        cleaned = kernels.image_parameters(pulses.charge, geometry, kernels.TailCuts(8.0, 4.0))
         found = cleaned.parameters
         table = np.zeros(len(found), [(f, "i8" if f == "event_id" else "f8") for f in FIELDS])
         table["event_id"] = block.event_id

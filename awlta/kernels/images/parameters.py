@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from .. import checks
 from ..geometry import CameraGeometry
 from . import _hillas, _parameters
-from .cleaning import AXES, images_of, tailcuts
+from .cleaning import AXES, clean, images_of
+from .cleanings import Cleaning
 
 HILLAS_NAMES = (
     *("intensity", "x", "y", "r", "phi", "length", "length_uncertainty"),
@@ -44,7 +45,7 @@ WITHOUT_LIGHT = np.array(
 
 @dataclass(frozen=True, eq=False)
 class CleanedImages:
-    """What tail cuts left of a batch of images.
+    """What a cleaning left of a batch of images.
 
     Attributes
     ----------
@@ -146,34 +147,26 @@ def describe(
 def image_parameters(
     images: NDArray[np.float32],
     geometry: CameraGeometry,
-    picture: float | NDArray[np.float32],
-    boundary: float | NDArray[np.float32],
+    cleaning: Cleaning,
     *,
-    keep_isolated: bool = False,
-    min_picture_neighbors: int = 0,
+    peak_time: NDArray[np.float32] | None = None,
 ) -> CleanedImages:
-    """Clean images by `tailcuts` and `describe` what is left.
+    """`clean` images and `describe` what is left.
 
     Parameters
     ----------
     images : float32 (n_events, n_pixels), p.e.
     geometry : CameraGeometry
-    picture, boundary, keep_isolated, min_picture_neighbors
-        As in `tailcuts`.
+    cleaning : TailCuts, Mars, Fact, TimeConstrained or NightSky
+    peak_time : float32 (n_events, n_pixels), ns, optional
+        For a cleaning that looks at times.
 
     Raises
     ------
     BadValue
-        For arrays that do not belong to this camera, or a threshold that is NaN.
+        For arrays that do not belong to this camera, or times that are missing.
     """
-    masks = tailcuts(
-        images,
-        geometry.neighbors,
-        picture,
-        boundary,
-        keep_isolated=keep_isolated,
-        min_picture_neighbors=min_picture_neighbors,
-    )
+    masks = clean(images, geometry.neighbors, cleaning, peak_time=peak_time)
     return CleanedImages(masks, describe(images, masks, geometry))
 
 
