@@ -74,13 +74,15 @@ def clean(
     """
     n_pixels = neighbors.n_pixels
     images = images_of(images, n_pixels)
-    rules = rules_of(cleaning, n_pixels)
+    picture, boundary, rules = rules_of(cleaning, n_pixels)
     times = times_for(cleaning, peak_time, images)
     masks = np.empty(images.shape, np.bool_)
     _clean.clean(
         images,
         times,
-        *rules,
+        picture,
+        boundary,
+        rules,
         neighbors.indptr,
         neighbors.indices,
         *room_for(n_pixels),

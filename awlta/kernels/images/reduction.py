@@ -128,14 +128,17 @@ def reduce_volume(
     n_pixels = neighbors.n_pixels
     images = images_of(images, n_pixels)
     masks = np.empty(images.shape, np.bool_)
-    camera = (neighbors.indptr, neighbors.indices)
     if isinstance(reduction, TailCutsReduction):
+        picture, boundary, rules = rules_of(reduction.cleaning, n_pixels)
         _reduction.by_tail_cuts(
             images,
-            *rules_of(reduction.cleaning, n_pixels),
+            picture,
+            boundary,
+            rules,
             bool(reduction.follow_boundary),
             reduction.end_rings,
-            *camera,
+            neighbors.indptr,
+            neighbors.indices,
             *room_for(n_pixels),
             masks.view(np.uint8),
         )
@@ -145,7 +148,8 @@ def reduce_volume(
             thresholds("threshold", reduction.threshold, n_pixels),
             reduction.n_rings,
             reduction.most_pixels,
-            *camera,
+            neighbors.indptr,
+            neighbors.indices,
             np.empty(n_pixels, np.int32),
             masks.view(np.uint8),
         )

@@ -3,17 +3,24 @@
 Same arguments and results as the compiled functions, without their checks. Slow by intention.
 """
 
-from .cleaning import islands, largest_island, tailcuts
+from .cleaning import brightest_island, clean, dilate, islands, largest_island, tailcuts, time_delta
 from .parameters import describe, hillas
+from .reduction import reduce_volume, remove_pixels
 from .waveforms import extract, extract_raw, select_gain
 
 __all__ = [
+    "brightest_island",
+    "clean",
     "describe",
+    "dilate",
     "extract",
     "extract_raw",
     "hillas",
     "islands",
     "largest_island",
+    "reduce_volume",
+    "remove_pixels",
     "select_gain",
     "tailcuts",
+    "time_delta",
 ]
