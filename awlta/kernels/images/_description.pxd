@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one cleaned image: all its parameters.
 
 Method: `_moments.pxd` for the moments; leakage is the part of the image in the outermost one and

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on the pixels of one cleaned image: its moments up to the fourth, and their errors.
 
 Method: Hillas, 19th ICRC 3 (1985) 445, with the axes as principal components of the charge-weighted

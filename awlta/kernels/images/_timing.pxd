@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on the pixels of one image: a line through times that some pixels do not follow.
 
 Method: least trimmed squares, P. J. Rousseeuw, J. Am. Stat. Assoc. 79 (1984) 871, found by
@@ -14,6 +15,9 @@ from libc.stdint cimport uint64_t
 cdef enum:
     N_STARTS = 5
     MOST_STEPS = 20
+    # So many points are worth a guess, from one in so many of them.
+    MANY = 64
+    SPARSE = 8
     # Parts of the room that a fit works in, each as long as the points are.
     LINE_ROOM = 6
 
@@ -26,17 +30,33 @@ cdef extern from *:
     #define CONVERGED 1e-12
     /* two roundings of one: with a smaller determinant all points are at one place */
     #define SINGULAR (2 * DBL_EPSILON)
-    /* of the largest square kept: from where to where it is looked for after the next step */
+    /* and so they are where it is this small beside the terms that it is the difference of */
+    #define ROUNDING 1e-12
+    /* parts of a guess between which the largest square that is kept is looked for */
     #define NEARLY_LOW 0.7
     #define NEARLY_HIGH 1.4
     """
-    const double KEPT_FRACTION, CONVERGED, SINGULAR, NEARLY_LOW, NEARLY_HIGH
+    const double KEPT_FRACTION, CONVERGED, SINGULAR, ROUNDING, NEARLY_LOW, NEARLY_HIGH
 
 cdef struct line_t:
     # Time against place: ns per unit of length, ns, and the root mean square of all residuals, ns.
     double slope
     double intercept
     double deviation
+
+cdef struct sums_t:
+    # Over the points that count: 1, place, time, and products of place.
+    double n
+    double x
+    double t
+    double xx
+    double xt
+
+cdef struct passed_t:
+    # Lines that earlier starts came by on their way to one that stayed.
+    Py_ssize_t n
+    double slope[N_STARTS * MOST_STEPS]
+    double intercept[N_STARTS * MOST_STEPS]
 
 cdef struct points_t:
     # Points that are finite, what a line leaves of them, whether they count, room to select in.
@@ -100,19 +120,31 @@ cdef inline double quick_select(
             lower, upper = upper, lower
 
 
-cdef inline double largest_kept(const points_t* p, double before) noexcept nogil:
-    """The largest of the squares that are kept; `before` is what it was, or 0.
+cdef inline double select_every(
+    const points_t* p, Py_ssize_t stride, Py_ssize_t rank
+) noexcept nogil:
+    """The square of a rank among every so many of them, from the first on."""
+    cdef Py_ssize_t n = p.n // stride
+    cdef Py_ssize_t i
+    for i in range(n):
+        p.lower[i] = p.square[stride * i]
+    return quick_select(p.lower, p.upper, n, rank)
 
-    From step to step it moves little: only what is near the one before is ranked.
+
+cdef inline double largest_kept(const points_t* p) noexcept nogil:
+    """The largest of the squares that are kept.
+
+    Of many squares, a few tell about where it is; those that are near are ranked alone.
     """
-    cdef double low = NEARLY_LOW * before
-    cdef double high = NEARLY_HIGH * before
-    cdef double value
+    cdef Py_ssize_t rank = p.n_kept - 1
     cdef Py_ssize_t n_below = 0
     cdef Py_ssize_t n_near = 0
-    cdef Py_ssize_t rank = p.n_kept - 1
+    cdef double low, high, value
     cdef Py_ssize_t i
-    if before > 0.0:
+    if p.n >= MANY:
+        value = select_every(p, SPARSE, p.n // SPARSE * rank // p.n)
+        low = NEARLY_LOW * value
+        high = NEARLY_HIGH * value
         for i in range(p.n):
             value = p.square[i]
             p.lower[n_near] = value
@@ -120,63 +152,82 @@ cdef inline double largest_kept(const points_t* p, double before) noexcept nogil
             n_below += value < low
         if n_below <= rank < n_below + n_near:
             return quick_select(p.lower, p.upper, n_near, rank - n_below)
-    for i in range(p.n):
-        p.lower[i] = p.square[i]
-    return quick_select(p.lower, p.upper, p.n, rank)
+    return select_every(p, 1, rank)
 
 
-cdef inline double keep_closest(const points_t* p, double before) noexcept nogil:
-    """Give weight to the points with the smallest squares, of equal ones to the first."""
-    cdef double limit = largest_kept(p, before)
-    cdef Py_ssize_t n_over = -p.n_kept
-    cdef Py_ssize_t i
-    for i in range(p.n):
-        p.weight[i] = 1.0 if p.square[i] <= limit else 0.0
-    for i in range(p.n):
-        n_over += p.square[i] <= limit
-    i = p.n
-    while n_over > 0:
+cdef inline void drop_ties(const points_t* p, double limit, Py_ssize_t n_over) noexcept nogil:
+    """Of the points at the limit take the weight of as many as are too many, from the last on."""
+    cdef Py_ssize_t i = p.n
+    while n_over > 0 and i > 0:
         i -= 1
         if p.square[i] == limit:
             p.weight[i] = 0.0
             n_over -= 1
-    return limit
 
 
-cdef inline line_t line_of_kept(const points_t* p) noexcept nogil:
-    """Least squares through the points that count; NaN where these are at one place."""
+cdef inline void add(const points_t* p, Py_ssize_t i, sums_t* s) noexcept nogil:
+    """Add a point to the sums."""
+    cdef double x = p.weight[i] * p.x[i]
+    s.n += p.weight[i]
+    s.x += x
+    s.t += p.weight[i] * p.time[i]
+    s.xx += x * p.x[i]
+    s.xt += x * p.time[i]
+
+
+cdef inline sums_t sums_of_kept(const points_t* p) noexcept nogil:
+    """Sum over the points that count: two sums at a time, since an addition waits for the last."""
+    cdef sums_t even = sums_t(0.0, 0.0, 0.0, 0.0, 0.0)
+    cdef sums_t odd = even
+    cdef Py_ssize_t i
+    for i in range(0, p.n - 1, 2):
+        add(p, i, &even)
+        add(p, i + 1, &odd)
+    if p.n % 2:
+        add(p, p.n - 1, &even)
+    return sums_t(
+        even.n + odd.n, even.x + odd.x, even.t + odd.t, even.xx + odd.xx, even.xt + odd.xt
+    )
+
+
+cdef inline line_t line_of_closest(const points_t* p, double limit) noexcept nogil:
+    """Least squares through the points with squares up to a limit, of those at it the first.
+
+    NaN where these points are at one place.
+    """
     cdef double n = <double>p.n_kept
-    cdef double s_x = 0.0
-    cdef double s_t = 0.0
-    cdef double s_xx = 0.0
-    cdef double s_xt = 0.0
-    cdef double x, determinant
+    cdef sums_t s
+    cdef double determinant
     cdef line_t line = line_t(NAN, NAN, NAN)
     cdef Py_ssize_t i
     for i in range(p.n):
-        x = p.weight[i] * p.x[i]
-        s_x += x
-        s_t += p.weight[i] * p.time[i]
-        s_xx += x * p.x[i]
-        s_xt += x * p.time[i]
-    determinant = n * s_xx - s_x * s_x
-    if determinant >= SINGULAR:
-        line.slope = (n * s_xt - s_x * s_t) / determinant
-        line.intercept = (s_t - line.slope * s_x) / n
+        p.weight[i] = 1.0 if p.square[i] <= limit else 0.0
+    s = sums_of_kept(p)
+    if s.n > n:
+        drop_ties(p, limit, <Py_ssize_t>(s.n - n))
+        s = sums_of_kept(p)
+    determinant = n * s.xx - s.x * s.x
+    if determinant >= SINGULAR and determinant > ROUNDING * n * s.xx:
+        line.slope = (n * s.xt - s.x * s.t) / determinant
+        line.intercept = (s.t - line.slope * s.x) / n
     return line
 
 
 cdef inline double leave(const points_t* p, line_t line) noexcept nogil:
     """Take the squares that a line leaves; return their sum over the points that count."""
-    cdef double total = 0.0
+    cdef double even = 0.0
+    cdef double odd = 0.0
     cdef double residual
     cdef Py_ssize_t i
     for i in range(p.n):
         residual = p.time[i] - (line.slope * p.x[i] + line.intercept)
         p.square[i] = residual * residual
-    for i in range(p.n):
-        total += p.weight[i] * p.square[i]
-    return total
+    for i in range(0, p.n - 1, 2):
+        even += p.weight[i] * p.square[i]
+        odd += p.weight[i + 1] * p.square[i + 1]
+    if p.n % 2:
+        even += p.weight[p.n - 1] * p.square[p.n - 1]
+    return even + odd
 
 
 cdef inline line_t line_of_pair(const points_t* p, uint64_t* state) noexcept nogil:
@@ -192,20 +243,39 @@ cdef inline line_t line_of_pair(const points_t* p, uint64_t* state) noexcept nog
     return line
 
 
-cdef inline double concentrate(const points_t* p, line_t* line) noexcept nogil:
-    """Improve a line until its sum of squares stays; return that, NaN where there is none."""
+cdef inline bint is_passed(const passed_t* passed, line_t line) noexcept nogil:
+    """Whether an earlier start came by this line."""
+    cdef Py_ssize_t i
+    for i in range(passed.n):
+        if passed.slope[i] == line.slope and passed.intercept[i] == line.intercept:
+            return True
+    return False
+
+
+cdef inline double concentrate(
+    const points_t* p, passed_t* passed, line_t* line
+) noexcept nogil:
+    """Improve a line until its sum of squares stays; return that, NaN where there is none.
+
+    From a line that an earlier start came by the way is the same: it is not gone again.
+    """
     cdef double total = 0.0
-    cdef double limit = 0.0
     cdef double before
+    cdef Py_ssize_t n_passed = passed.n
     cdef Py_ssize_t step
     leave(p, line[0])
     for step in range(MOST_STEPS):
-        limit = keep_closest(p, limit)
-        line[0] = line_of_kept(p)
+        line[0] = line_of_closest(p, largest_kept(p))
+        if is_passed(passed, line[0]):
+            return INFINITY
+        passed.slope[n_passed + step] = line.slope
+        passed.intercept[n_passed + step] = line.intercept
         before = total
         total = leave(p, line[0])
-        # a NaN stays one: it is the end, too
-        if fabs(total - before) < CONVERGED or total != total:
+        if fabs(total - before) < CONVERGED:
+            passed.n = n_passed + step + 1
+            break
+        if total != total:
             break
     return total
 
@@ -251,6 +321,7 @@ cdef inline line_t fit_line(
     cdef points_t p = finite_points(x, time, n, room)
     cdef line_t best = line_t(NAN, NAN, NAN)
     cdef line_t line
+    cdef passed_t passed
     cdef double least = INFINITY
     cdef double total
     cdef uint64_t state = 0
@@ -259,12 +330,13 @@ cdef inline line_t fit_line(
         return best
     for i in range(p.n):
         p.weight[i] = 0.0
+    passed.n = 0
     for start in range(N_STARTS):
         line = line_of_pair(&p, &state)
         if line.slope != line.slope:
             continue
-        total = concentrate(&p, &line)
-        if total < least:
+        total = concentrate(&p, &passed, &line)
+        if total < least - CONVERGED:
             least = total
             best = line
     best.deviation = root_mean_square(x, time, n, best)
