@@ -12,7 +12,10 @@ _PULSES = (
 )
 _TAILCUTS = ("images/_tailcuts.pxd", "images/_scan.pxd")
 _MOMENTS = ("images/_moments.pxd", "images/_scan.pxd")
-_DESCRIPTION = ("images/_description.pxd", "images/_islands.pxd", *_MOMENTS)
+_DESCRIPTION = (
+    *("images/_description.pxd", "images/_islands.pxd", *_MOMENTS),
+    *("images/_timing.pxd", "images/_statistics.pxd"),
+)
 _CAMERA = ("neighbors.py", "geometry.py")
 
 STAGES = {

@@ -325,13 +325,13 @@ cdef inline line_t fit_line(
     cdef double least = INFINITY
     cdef double total
     cdef uint64_t state = 0
-    cdef Py_ssize_t start, i
+    cdef Py_ssize_t _, i
     if p.n_kept < 2:
         return best
     for i in range(p.n):
         p.weight[i] = 0.0
     passed.n = 0
-    for start in range(N_STARTS):
+    for _ in range(N_STARTS):
         line = line_of_pair(&p, &state)
         if line.slope != line.slope:
             continue
