@@ -44,7 +44,7 @@ class CleaningParameters(Parameters):
 
 
 class ImageParameters(DataProduct):
-    """Hillas parameters, leakage and islands of the cleaned images of one telescope (DL1)."""
+    """Shape, times, leakage and islands of the cleaned images of one telescope (DL1)."""
 
     images: Link[CameraImages] = link("images that are described", locates=True)
     parameters: Link[CleaningParameters] = link("thresholds applied")
@@ -67,6 +67,7 @@ class ImageParameters(DataProduct):
                     geometry,
                     self.parameters.picture,
                     self.parameters.boundary,
+                    peak_time=block["peak_time"],
                     min_picture_neighbors=self.parameters.min_picture_neighbors,
                 )
                 rows = np.zeros(len(block), dtype)
@@ -110,7 +111,7 @@ class ImageParameters(DataProduct):
 
 
 def row_type(n_pixels: int) -> np.dtype[Any]:
-    """Return the columns: event, then parameters (p.e., deg), then the mask of the cleaning."""
+    """Return the columns: event, then parameters (p.e., deg, ns), then the mask of the cleaning."""
     parameters = [(n, kernels.PARAMETERS[n]) for n in kernels.PARAMETERS.names or ()]
     event = [("event_id", np.dtype(np.int64)), ("time", np.dtype(np.float64))]
     return np.dtype([*event, *parameters, ("image_mask", np.bool_, (n_pixels,))])
