@@ -7,8 +7,9 @@ is at hand. Twin: the stages by themselves. Called by `fused.py`, which checks.
 
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 
-from awlta.kernels.images._description cimport camera_t, describe_one, parameters_t
-from awlta.kernels.images._moments cimport light_t
+from awlta.kernels.images._description cimport (
+    camera_t, describe_one, parameters_t, room_for, room_t
+)
 from awlta.kernels.waveforms._pulses cimport event_pulses, extractor, extractor_t, readout
 from awlta.kernels.images._tailcuts cimport clean_one
 
@@ -26,8 +27,8 @@ def parametrise(
     """Do all of it for every event.
 
     Gain, charge and time have a row for each event, or one that is used for all. `trace`
-    (n_samples), `room` (2, n_pixels + 1), `wide_room` (3, n_pixels) and `labels` (n_pixels),
-    which begins and ends as 0, are room to work in.
+    (n_samples), `room` (2, n_pixels + 1), `wide_room` (WIDE_ROOM, n_pixels) and `labels`
+    (n_pixels), which begins and ends as 0, are room to work in.
     """
     cdef Py_ssize_t n_pixels = waveforms.shape[2]
     cdef readout o = readout(
@@ -37,9 +38,7 @@ def parametrise(
     cdef extractor_t way = extractor(o, instructions, &trace[0])
     cdef const int32_t* neighbors = &indices[0] if indices.shape[0] else NULL
     cdef camera_t camera = camera_t(n_pixels, &pixels[0, 0], &border[0], &indptr[0], neighbors)
-    cdef light_t light = light_t(
-        0, &room[0, 0], &wide_room[0, 0], &wide_room[1, 0], &wide_room[2, 0]
-    )
+    cdef room_t place = room_for(n_pixels, &room[0, 0], &wide_room[0, 0], &labels[0])
     cdef Py_ssize_t step = charge.shape[0] > 1
     cdef Py_ssize_t gain_step = selected_gain.shape[0] > 1
     cdef Py_ssize_t event, kept
@@ -55,6 +54,6 @@ def parametrise(
                 keep_isolated, min_picture_neighbors, &room[0, 0], &masks[event, 0]
             )
             describe_one(
-                &camera, &charge[kept, 0], &masks[event, 0], &light, &room[1, 0], &labels[0],
+                &camera, &charge[kept, 0], &masks[event, 0], &peak_time[kept, 0], &place,
                 &rows[event]
             )

@@ -17,7 +17,10 @@ _CLEANING = (
     *("images/cleaning.py", "images/cleanings.py"),
 )
 _MOMENTS = ("images/_moments.pxd", "images/_scan.pxd")
-_DESCRIPTION = ("images/_description.pxd", "images/_islands.pxd", *_MOMENTS)
+_DESCRIPTION = (
+    *("images/_description.pxd", "images/_islands.pxd", *_MOMENTS),
+    *("images/_timing.pxd", "images/_statistics.pxd"),
+)
 _CAMERA = ("neighbors.py", "geometry.py")
 
 STAGES = {

@@ -14,7 +14,7 @@ from awlta.errors import BadValue
 from . import _fused, checks
 from .geometry import CameraGeometry
 from .images.cleaning import thresholds
-from .images.parameters import WITHOUT_LIGHT
+from .images.parameters import WIDE_ROOM, WITHOUT_LIGHT
 from .neighbors import MAX_PIXELS
 from .waveforms.extraction import Pulses, raw_arguments
 
@@ -120,7 +120,7 @@ def parametrise_raw(
             *camera,
             np.empty(n_samples, np.float32),
             np.empty((2, n_pixels + 1), np.int32),
-            np.empty((3, n_pixels)),
+            np.empty((WIDE_ROOM, n_pixels)),
             np.zeros(n_pixels, np.int16),
             gains,
             images[0],

@@ -44,7 +44,7 @@ class CleaningParameters(Parameters):
 
 
 class ImageParameters(DataProduct):
-    """Hillas parameters, leakage and islands of the cleaned images of one telescope (DL1)."""
+    """Shape, times, leakage and islands of the cleaned images of one telescope (DL1)."""
 
     images: Link[CameraImages] = link("images that are described", locates=True)
     parameters: Link[CleaningParameters] = link("thresholds applied")
@@ -71,6 +71,7 @@ class ImageParameters(DataProduct):
                     block["image"],
                     geometry,
                     cleaning,
+                    peak_time=block["peak_time"],
                 )
                 rows = np.zeros(len(block), dtype)
                 rows["event_id"], rows["time"] = block["event_id"], block["time"]
@@ -113,7 +114,7 @@ class ImageParameters(DataProduct):
 
 
 def row_type(n_pixels: int) -> np.dtype[Any]:
-    """Return the columns: event, then parameters (p.e., deg), then the mask of the cleaning."""
+    """Return the columns: event, then parameters (p.e., deg, ns), then the mask of the cleaning."""
     parameters = [(n, kernels.PARAMETERS[n]) for n in kernels.PARAMETERS.names or ()]
     event = [("event_id", np.dtype(np.int64)), ("time", np.dtype(np.float64))]
     return np.dtype([*event, *parameters, ("image_mask", np.bool_, (n_pixels,))])

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on the pixels of one cleaned image: its moments up to the fourth, and their errors.
 
 Method: Hillas, 19th ICRC 3 (1985) 445, with the axes as principal components of the charge-weighted
@@ -35,6 +36,19 @@ cdef struct hillas_t:
     double transverse_cog_uncertainty
     double skewness
     double kurtosis
+
+cdef struct axis_sums_t:
+    # Charge times the third and fourth power of the longitudinal position, and times the squared
+    # deviation of both squares; weights w, and w times positions l and t and products of these.
+    double third
+    double fourth
+    double along
+    double across
+    double w
+    double l
+    double ll
+    double t
+    double lt
 
 cdef struct covariance_t:
     double xx
@@ -114,74 +128,64 @@ cdef inline void principal_axes(covariance_t c, hillas_t* row) noexcept nogil:
             row.psi = 0.5 * M_PI
 
 
-cdef inline void axis_uncertainties(
-    double s_w, double s_l, double s_ll, double s_t, double s_lt, hillas_t* row
-) noexcept nogil:
+cdef inline void axis_uncertainties(const axis_sums_t* s, hillas_t* row) noexcept nogil:
     """Errors of direction and offset of the axis.
 
     They come from the weighted line fit of transverse on longitudinal positions, by its five
-    sums: weights w, l, l * l, t and l * t. A round image has no direction: its error diverges.
+    sums. A round image has no direction: its error diverges.
     """
-    cdef double determinant = s_ll * s_w - s_l * s_l
-    cdef double slope = (s_w * s_lt - s_l * s_t) / determinant
+    cdef double determinant = s.ll * s.w - s.l * s.l
+    cdef double slope = (s.w * s.lt - s.l * s.t) / determinant
     cdef double roundness = tan(row.width / row.length * M_PI / 2.0)
-    row.psi_uncertainty = sqrt(s_w / determinant + slope * slope) * (1.0 + roundness * roundness)
-    row.transverse_cog_uncertainty = sqrt(s_ll / determinant * (1.0 + sin(slope) * sin(slope)))
+    row.psi_uncertainty = sqrt(s.w / determinant + slope * slope) * (1.0 + roundness * roundness)
+    row.transverse_cog_uncertainty = sqrt(s.ll / determinant * (1.0 + sin(slope) * sin(slope)))
+
+
+cdef inline axis_sums_t axis_sums(
+    const light_t* light, const double* area, const hillas_t* row
+) noexcept nogil:
+    """Sum over the pixels what the axis and the moments along it need, in one look."""
+    cdef axis_sums_t s = axis_sums_t(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    cdef double cos_psi = cos(row.psi)
+    cdef double sin_psi = sin(row.psi)
+    cdef double length_2 = row.length * row.length
+    cdef double width_2 = row.width * row.width
+    cdef double place, offset, square, cube, weight, along, across
+    cdef Py_ssize_t i
+    for i in range(light.n_pixels):
+        place = light.x[i] * cos_psi + light.y[i] * sin_psi
+        offset = light.y[i] * cos_psi - light.x[i] * sin_psi
+        square = place * place
+        cube = light.charge[i] * square * place
+        s.third += cube
+        s.fourth += cube * place
+        along = square - length_2
+        across = offset * offset - width_2
+        s.along += along * along * light.charge[i]
+        s.across += across * across * light.charge[i]
+        weight = light.charge[i] / area[light.pixel[i]]
+        s.w += weight
+        s.l += weight * place
+        s.ll += weight * square
+        s.t += weight * offset
+        s.lt += weight * place * offset
+    return s
 
 
 cdef inline void along_axis(const light_t* light, const double* area, hillas_t* row) noexcept nogil:
-    """Third and fourth moment along the axis, and the errors of the axis itself."""
-    cdef double cos_psi = cos(row.psi)
-    cdef double sin_psi = sin(row.psi)
-    cdef double third = 0.0
-    cdef double fourth = 0.0
-    cdef double s_w = 0.0
-    cdef double s_l = 0.0
-    cdef double s_ll = 0.0
-    cdef double s_t = 0.0
-    cdef double s_lt = 0.0
-    cdef double longitudinal, transverse, weight, cube
-    cdef Py_ssize_t i
-    for i in range(light.n_pixels):
-        longitudinal = light.x[i] * cos_psi + light.y[i] * sin_psi
-        transverse = light.y[i] * cos_psi - light.x[i] * sin_psi
-        cube = light.charge[i] * longitudinal * longitudinal * longitudinal
-        third += cube
-        fourth += cube * longitudinal
-        weight = light.charge[i] / area[light.pixel[i]]
-        s_w += weight
-        s_l += weight * longitudinal
-        s_ll += weight * longitudinal * longitudinal
-        s_t += weight * transverse
-        s_lt += weight * longitudinal * transverse
-    row.skewness = third / row.intensity / (row.length * row.length * row.length)
-    row.kurtosis = fourth / row.intensity / (row.length * row.length * row.length * row.length)
-    axis_uncertainties(s_w, s_l, s_ll, s_t, s_lt, row)
+    """Third and fourth moment along the axis, and the errors of axis, length and width.
 
-
-cdef inline void extent_uncertainties(
-    const light_t* light, covariance_t c, hillas_t* row
-) noexcept nogil:
-    """Errors of length and width, by propagation of the covariance turned into the axes."""
-    cdef double a = 0.5 * (1.0 + cos(2.0 * row.psi))
-    cdef double b = 0.5 * (1.0 - cos(2.0 * row.psi))
-    cdef double s = sin(2.0 * row.psi)
-    cdef double along = 0.0
-    cdef double across = 0.0
-    cdef double xx, yy, xy, term
-    cdef Py_ssize_t i
-    for i in range(light.n_pixels):
-        xx = (light.x[i] * light.x[i] - c.xx) / row.intensity
-        yy = (light.y[i] * light.y[i] - c.yy) / row.intensity
-        xy = (light.x[i] * light.y[i] - c.xy) / row.intensity
-        term = a * xx + b * yy + s * xy
-        along += term * term * light.charge[i]
-        term = b * xx + a * yy - s * xy
-        across += term * term * light.charge[i]
-    if row.length != 0.0:
-        row.length_uncertainty = sqrt(along) / (2.0 * row.length)
+    The covariance turned into the axes is length and width squared, so that its error
+    propagation is over the squares of the turned positions.
+    """
+    cdef axis_sums_t s = axis_sums(light, area, row)
+    cdef double length_2 = row.length * row.length
+    row.skewness = s.third / row.intensity / (length_2 * row.length)
+    row.kurtosis = s.fourth / row.intensity / (length_2 * length_2)
+    row.length_uncertainty = sqrt(s.along) / row.intensity / (2.0 * row.length)
     if row.width != 0.0:
-        row.width_uncertainty = sqrt(across) / (2.0 * row.width)
+        row.width_uncertainty = sqrt(s.across) / row.intensity / (2.0 * row.width)
+    axis_uncertainties(&s, row)
 
 
 cdef inline void parametrise(
@@ -195,4 +199,3 @@ cdef inline void parametrise(
     principal_axes(c, row)
     if row.length != 0.0:
         along_axis(light, area, row)
-        extent_uncertainties(light, c, row)

@@ -1,9 +1,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+WIDE_ROOM: int
+
 def describe(
     images: NDArray[np.float32],
     masks: NDArray[np.uint8],
+    peak_time: NDArray[np.float32],
     pixels: NDArray[np.float64],
     border: NDArray[np.uint8],
     indptr: NDArray[np.int32],
