@@ -1,6 +1,7 @@
 """From images to masks, islands and the numbers that describe what is left."""
 
 from .cleaning import islands, largest_island, tailcuts
+from .interpolation import interpolate
 from .parameters import (
     HILLAS,
     PARAMETERS,
@@ -17,6 +18,7 @@ __all__ = [
     "describe",
     "hillas",
     "image_parameters",
+    "interpolate",
     "islands",
     "largest_island",
     "tailcuts",

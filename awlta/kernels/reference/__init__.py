@@ -4,6 +4,7 @@ Same arguments and results as the compiled functions, without their checks. Slow
 """
 
 from .cleaning import islands, largest_island, tailcuts
+from .corrections import interpolate, shift_waveforms
 from .parameters import describe, hillas
 from .waveforms import extract, extract_raw, select_gain
 
@@ -12,8 +13,10 @@ __all__ = [
     "extract",
     "extract_raw",
     "hillas",
+    "interpolate",
     "islands",
     "largest_island",
     "select_gain",
+    "shift_waveforms",
     "tailcuts",
 ]
