@@ -7,12 +7,13 @@ BENCHES := start kernels persistence storage sip dpu
 export PYTHON
 unexport PYTHONDONTWRITEBYTECODE # hundreds of processes would each compile every module
 
-.PHONY: help demo test check bench faults docs clean $(BENCHES:%=bench-%) bench-scale
+.PHONY: help demo test check asan bench faults docs clean $(BENCHES:%=bench-%) bench-scale
 
 help:
 	@echo "make demo     set up and run the main job: a simulated night to a sky map"
 	@echo "make test     set up and run the tests (AWLTA_TEST_DATA: folder with telescope files)"
 	@echo "make check    ruff, mypy --strict, import-linter, cython-lint"
+	@echo "make asan     the tests of the kernels, compiled with sanitizers of memory and arithmetic"
 	@echo "make bench    every benchmark; 'make bench-NAME' for one of: $(BENCHES)"
 	@echo "make bench-scale  what asking costs from 10^4 to 10^6 products, on its own (long)"
 	@echo "make faults   the long kill tests and sweeps"
@@ -46,6 +47,9 @@ check: .venv/.awlta-all
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint --max-line-length 100 awlta/kernels
+
+asan: .venv/.awlta-test
+	@scripts/asan
 
 docs: .venv/.awlta-all
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html

@@ -26,7 +26,9 @@ _CAMERA = ("neighbors.py", "geometry.py")
 STAGES = {
     "instructions": ("_instructions.pyx", "_instructions.h"),
     "gain": ("waveforms/_gain.pyx", *_TRACE),
+    "shift": ("waveforms/_shift.pyx", "waveforms/_shift.pxd"),
     "extract": ("waveforms/_extract.pyx", *_PULSES),
+    "interpolate": ("images/_interpolate.pyx", "images/_interpolate.pxd", "images/_scan.pxd"),
     "clean": ("images/_clean.pyx", *_CLEANING, "neighbors.py"),
     "reduction": ("images/_reduction.pyx", *_CLEANING, "neighbors.py"),
     "hillas": ("images/_hillas.pyx", *_MOMENTS),

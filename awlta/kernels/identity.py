@@ -19,8 +19,8 @@ def source_digest(*stages: str) -> str:
     Parameters
     ----------
     *stages : str
-        Of "gain", "extract", "clean", "reduction", "hillas", "parameters", "fused" and the others
-        of `STAGES`; none means all. Order and repetition do not matter.
+        Names of `flags.STAGES`, such as "gain" or "fused"; none means all. Order and repetition
+        do not matter.
 
     Returns
     -------

@@ -1,5 +1,6 @@
 """Whatever instructions the processor has, the digits are the same."""
 
+import os
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from awlta.kernels import (
     reference,
     use_instruction_set,
 )
+from awlta.kernels.instructions import VARIABLE
 from awlta.lineage.making.activity import instruction_set as recorded
 
 
@@ -70,9 +72,10 @@ def test_the_best_set_is_used_and_a_lesser_one_can_be_chosen():
     program = "from awlta.kernels import instruction_set; print(instruction_set())"
 
     def asked(**environment):
+        others = {name: value for name, value in os.environ.items() if name != VARIABLE}
         return subprocess.run(
             [sys.executable, "-c", program],
-            env=environment,
+            env=others | environment,
             capture_output=True,
             text=True,
             check=False,

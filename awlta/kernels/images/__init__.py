@@ -2,6 +2,7 @@
 
 from .cleaning import clean, dilate, tailcuts, time_delta
 from .cleanings import Cleaning, Fact, Mars, NightSky, TailCuts, TimeConstrained
+from .interpolation import interpolate
 from .islands import brightest_island, islands, largest_island
 from .parameters import (
     HILLAS,
@@ -42,6 +43,7 @@ __all__ = [
     "dilate",
     "hillas",
     "image_parameters",
+    "interpolate",
     "islands",
     "largest_island",
     "reduce_volume",

@@ -4,6 +4,7 @@ Same arguments and results as the compiled functions, without their checks. Slow
 """
 
 from .cleaning import brightest_island, clean, dilate, islands, largest_island, tailcuts, time_delta
+from .corrections import interpolate, shift_waveforms
 from .parameters import describe, hillas
 from .reduction import reduce_volume, remove_pixels
 from .waveforms import extract, extract_raw, select_gain
@@ -16,11 +17,13 @@ __all__ = [
     "extract",
     "extract_raw",
     "hillas",
+    "interpolate",
     "islands",
     "largest_island",
     "reduce_volume",
     "remove_pixels",
     "select_gain",
+    "shift_waveforms",
     "tailcuts",
     "time_delta",
 ]
