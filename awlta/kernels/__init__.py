@@ -20,14 +20,17 @@ from .images import (
     tailcuts,
 )
 from .instructions import instruction_set, instruction_sets, use_instruction_set
+from .muons import MUON, MuonOptions, muon_rings
 from .neighbors import Neighbors, PixelShape
 from .waveforms import Pulses, extract, extract_raw, fixed_gain, select_gain
 
 __all__ = [
     "HILLAS",
+    "MUON",
     "PARAMETERS",
     "CameraGeometry",
     "CleanedImages",
+    "MuonOptions",
     "Neighbors",
     "PixelShape",
     "Pulses",
@@ -42,6 +45,7 @@ __all__ = [
     "instruction_sets",
     "islands",
     "largest_island",
+    "muon_rings",
     "parametrise_raw",
     "select_gain",
     "source_digest",

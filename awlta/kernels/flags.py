@@ -14,6 +14,7 @@ _TAILCUTS = ("images/_tailcuts.pxd", "images/_scan.pxd")
 _MOMENTS = ("images/_moments.pxd", "images/_scan.pxd")
 _DESCRIPTION = ("images/_description.pxd", "images/_islands.pxd", *_MOMENTS)
 _CAMERA = ("neighbors.py", "geometry.py")
+_RING = ("muons/_circle.pxd", "muons/_ring.pxd", "muons/options.py", "muons/rings.py")
 
 STAGES = {
     "instructions": ("_instructions.pyx", "_instructions.h"),
@@ -22,6 +23,7 @@ STAGES = {
     "clean": ("images/_clean.pyx", *_TAILCUTS, "images/_islands.pxd", "neighbors.py"),
     "hillas": ("images/_hillas.pyx", *_MOMENTS),
     "parameters": ("images/_parameters.pyx", *_DESCRIPTION, *_CAMERA),
+    "rings": ("muons/_rings.pyx", *_RING, *_CAMERA),
     "fused": ("_fused.pyx", *_PULSES, *_TAILCUTS, *_DESCRIPTION, *_CAMERA),
 }
 """Stage -> the files that decide its numbers; the first one is compiled."""

@@ -19,7 +19,7 @@ def source_digest(*stages: str) -> str:
     Parameters
     ----------
     *stages : str
-        Of "gain", "extract", "clean", "hillas", "parameters", "fused"; none means all. Order
+        Of "gain", "extract", "clean", "hillas", "parameters", "rings", "fused"; none means all. Order
         and repetition do not matter.
 
     Returns

@@ -4,6 +4,7 @@ Same arguments and results as the compiled functions, without their checks. Slow
 """
 
 from .cleaning import islands, largest_island, tailcuts
+from .muons import muon_rings
 from .parameters import describe, hillas
 from .waveforms import extract, extract_raw, select_gain
 
@@ -14,6 +15,7 @@ __all__ = [
     "hillas",
     "islands",
     "largest_island",
+    "muon_rings",
     "select_gain",
     "tailcuts",
 ]
