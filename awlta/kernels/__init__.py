@@ -38,6 +38,7 @@ from .images import (
     time_delta,
 )
 from .instructions import instruction_set, instruction_sets, use_instruction_set
+from .muons import MUON, MuonOptions, muon_rings
 from .neighbors import Neighbors, PixelShape
 from .waveforms import (
     FoldedCalibration,
@@ -56,6 +57,7 @@ from .waveforms import (
 
 __all__ = [
     "HILLAS",
+    "MUON",
     "PARAMETERS",
     "CameraGeometry",
     "CleanedImages",
@@ -63,6 +65,7 @@ __all__ = [
     "Fact",
     "Mars",
     "FoldedCalibration",
+    "MuonOptions",
     "Neighbors",
     "NightSky",
     "PixelShape",
@@ -93,6 +96,7 @@ __all__ = [
     "is_usable",
     "islands",
     "largest_island",
+    "muon_rings",
     "n_gains_stored",
     "parametrise_raw",
     "reduce_volume",

@@ -22,6 +22,7 @@ _DESCRIPTION = (
     *("images/_timing.pxd", "images/_statistics.pxd"),
 )
 _CAMERA = ("neighbors.py", "geometry.py")
+_RING = ("muons/_circle.pxd", "muons/_ring.pxd", "muons/options.py", "muons/rings.py")
 
 STAGES = {
     "instructions": ("_instructions.pyx", "_instructions.h"),
@@ -33,6 +34,7 @@ STAGES = {
     "reduction": ("images/_reduction.pyx", *_CLEANING, "neighbors.py"),
     "hillas": ("images/_hillas.pyx", *_MOMENTS),
     "parameters": ("images/_parameters.pyx", *_DESCRIPTION, *_CAMERA),
+    "rings": ("muons/_rings.pyx", *_RING, *_CAMERA),
     "fused": ("_fused.pyx", *_PULSES, *_TAILCUTS, *_DESCRIPTION, *_CAMERA),
 }
 """Stage -> the files that decide its numbers; the first one is compiled."""
