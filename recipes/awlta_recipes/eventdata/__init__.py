@@ -1,0 +1,28 @@
+"""Event files (DL1, DL2) in CTAO's data model, as ctapipe writes and reads them."""
+
+from . import times
+from .columns import MODEL, EventType
+from .header import Header
+from .observation import Frame, Observation
+from .reader import EventDataReader
+from .renaming import to_data_model
+from .subarray import Camera, Optics, Subarray, Telescope
+from .unblocked import write_unblocked
+from .writer import EventDataWriter
+
+__all__ = [
+    "MODEL",
+    "Camera",
+    "EventDataReader",
+    "EventDataWriter",
+    "EventType",
+    "Frame",
+    "Header",
+    "Observation",
+    "Optics",
+    "Subarray",
+    "Telescope",
+    "times",
+    "to_data_model",
+    "write_unblocked",
+]

@@ -1,0 +1,85 @@
+"""Observations, as event files describe them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any
+
+from ..events import EventKind, RunHeader
+from . import times
+
+
+class Frame(IntEnum):
+    """What the coordinates of a pointing are."""
+
+    UNKNOWN = -1
+    ALTAZ = 0
+    ICRS = 1
+
+
+@dataclass(frozen=True)
+class Observation:
+    """An observation block: one run.
+
+    Attributes
+    ----------
+    obs_id : int
+        Run number.
+    producer : str
+        Who gave the number: a site, or ``simulation``.
+    lon, lat : float, deg
+        Centre of the observation; NaN where unknown.
+    frame : Frame
+        Whether these are azimuth and altitude, or right ascension and declination.
+    start, stop : datetime, UTC, or None
+    telescope_pointing : mapping of int to (float, float), deg
+        Altitude and azimuth of telescopes that stood still, by ``tel_id``.
+    """
+
+    obs_id: int
+    producer: str = "unknown"
+    lon: float = math.nan
+    lat: float = math.nan
+    frame: Frame = Frame.UNKNOWN
+    start: datetime | None = None
+    stop: datetime | None = None
+    telescope_pointing: Mapping[int, tuple[float, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, header: RunHeader) -> Observation:
+        """Return the observation of a raw file."""
+        at = header.pointing
+        frame, lon, lat = Frame.UNKNOWN, math.nan, math.nan
+        if at.ra is not None and at.dec is not None:
+            frame, lon, lat = Frame.ICRS, at.ra, at.dec
+        elif at.az is not None and at.alt is not None:
+            frame, lon, lat = Frame.ALTAZ, at.az, at.alt
+        is_simulated = header.event_kind is EventKind.SIMULATION
+        fixed = {}
+        if is_simulated and at.alt is not None and at.az is not None:
+            fixed = {t.tel_id: (at.alt, at.az) for t in header.telescopes}
+        producer = "simulation" if is_simulated else str(header.facts.get("site", "unknown"))
+        return cls(header.run, producer, lon, lat, frame, header.start, header.stop, fixed)
+
+    def scheduling_row(self) -> dict[str, Any]:
+        """Return the scheduling block, of which each observation has one of its number."""
+        return {"sb_id": [self.obs_id], "producer_id": [self.producer.encode()[:32]]}
+
+    def row(self) -> dict[str, Any]:
+        """Return the row of the table of observation blocks."""
+        minutes = math.nan
+        if self.start is not None and self.stop is not None:
+            minutes = (self.stop - self.start).total_seconds() / 60
+        return {
+            **{key: value for key, value in self.scheduling_row().items()},
+            "obs_id": [self.obs_id],
+            "subarray_pointing_lon": [self.lon],
+            "subarray_pointing_lat": [self.lat],
+            "subarray_pointing_frame": [int(self.frame)],
+            "actual_start_time": [times.tai_mjd(self.start)],
+            "actual_duration": [minutes],
+        }
