@@ -278,7 +278,7 @@ def test_odd_events_are_flagged_and_the_rest_goes_on():
         SingleEvent(3, good.astype(np.int16) - 2),
         SingleEvent(4, good, time=1.5, alt=70.0, az=180.0),
     ]
-    (block,) = gather(events, small_camera(), 10, lambda: np.ones(3, bool))
+    (block,) = gather(events, {0: small_camera()}, 10, lambda _: np.ones(3, bool))
     assert block.event_id.tolist() == [1, 4]
     assert [f.event_id for f in block.flagged] == [2, 3]
     assert "shape (2, 3, 3), expected (2, 3, 4)" in block.flagged[0].reason

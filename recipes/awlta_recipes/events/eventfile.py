@@ -29,15 +29,19 @@ from numpy.typing import NDArray
 
 from awlta.errors import BadValue, NameTaken
 
+from .blocks import events_in_block
 from .model import (
     CalibrationState,
     CameraDescription,
     EventBlock,
     EventKind,
+    EventType,
     FileCalibration,
     Pointing,
+    Preamble,
     RunHeader,
     TelescopeDescription,
+    Triggers,
     damaged,
 )
 
@@ -181,26 +185,34 @@ def read_header(path: Path) -> RunHeader:
         )
 
 
-def iterate(path: Path, header: RunHeader, tel_id: int, block: int) -> Iterator[EventBlock]:
-    """Yield the events of one telescope; ``header`` is that of the same file."""
-    camera = header.telescope(tel_id).camera
-    alt, az = header.pointing.alt, header.pointing.az
-    direction = [np.nan if a is None else a for a in (alt, az)]
+def read_preamble(path: Path) -> Preamble:
+    """Return what one of our files tells of its run; that costs next to nothing."""
+    return read_header(path)
+
+
+def iterate(
+    path: Path, run: Preamble, tel_ids: Sequence[int], block: int | None, *, true_images: bool
+) -> Iterator[EventBlock]:
+    """Yield the events of some telescopes, one after the other; true images there are none."""
+    direction = [np.nan if a is None else a for a in (run.pointing.alt, run.pointing.az)]
     with _Opened(path) as file:
-        group = file[_EVENTS.format(tel_id)]
-        n_events = len(group["event_id"])
-        for start in range(0, n_events, block):
-            rows = slice(start, min(start + block, n_events))
-            yield EventBlock(
-                event_id=group["event_id"][rows],
-                time=group["time"][rows],
-                waveforms=group["waveform"][rows],
-                pixel_ok=np.ones(camera.n_pixels, np.bool_),
-                pointing=np.tile(np.array(direction, np.float64), (rows.stop - start, 1)),
-            )
+        for tel_id in tel_ids:
+            camera = run.telescope(tel_id).camera
+            group = file[_EVENTS.format(tel_id)]
+            n_events, step = len(group["event_id"]), events_in_block(camera, block)
+            for start in range(0, n_events, step):
+                rows = slice(start, min(start + step, n_events))
+                yield EventBlock(
+                    event_id=group["event_id"][rows],
+                    time=group["time"][rows],
+                    waveforms=group["waveform"][rows],
+                    pixel_ok=np.ones(camera.n_pixels, np.bool_),
+                    pointing=np.tile(np.array(direction, np.float64), (rows.stop - start, 1)),
+                    tel_id=tel_id,
+                )
 
 
-def calibration_of(path: Path, tel_id: int) -> FileCalibration | None:
+def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | None:
     """Return None: our files carry raw events only."""
     return None
 
@@ -212,6 +224,30 @@ def read_truth(path: Path) -> dict[str, NDArray[Any]]:
         return {name: group[name][:] for name in group}
 
 
+def read_triggers(path: Path, run: Preamble) -> Triggers:
+    """Return the array events; a telescope that triggered has data."""
+    with _Opened(path) as file:
+        group = file[_TRIGGER]
+        columns = {name: group[name][:] for name in ("event_id", "time", "tels_with_trigger")}
+        kind = EventKind(file.attrs["event_kind"])
+        return Triggers(
+            event_id=columns["event_id"],
+            time=columns["time"],
+            event_type=np.full(len(columns["event_id"]), _EVENT_TYPES[kind], np.uint8),
+            tel_ids=np.asarray(group.attrs["tel_ids"], np.int16),
+            triggered=columns["tels_with_trigger"],
+            with_data=columns["tels_with_trigger"],
+        )
+
+
+_EVENT_TYPES = {
+    EventKind.OBSERVATION: EventType.SUBARRAY,
+    EventKind.SIMULATION: EventType.SUBARRAY,
+    EventKind.PEDESTAL: EventType.SKY_PEDESTAL,
+    EventKind.FLATFIELD: EventType.FLATFIELD,
+    EventKind.CALIBRATION: EventType.OTHER_CALIBRATION,
+    EventKind.UNKNOWN: EventType.UNKNOWN,
+}
 _ANGLES = ("alt", "az", "ra", "dec")
 
 
@@ -305,7 +341,7 @@ def _write_header(file: Any, header: RunHeader) -> None:
 
 _TELESCOPE_ATTRS = ("tel_id", "name", "x", "y", "z", "focal_length", "mirror_area")
 _CAMERA_ATTRS = ("n_pixels", "n_gains", "n_samples", "sampling_rate", "pixel_shape", "rotation")
-_CAMERA_ARRAYS = ("pixel_x", "pixel_y", "pixel_area")
+_CAMERA_ARRAYS = ("pixel_x", "pixel_y", "pixel_area", "pulse_shape")
 
 
 def _write_telescope(group: Any, telescope: TelescopeDescription) -> None:
@@ -314,6 +350,8 @@ def _write_telescope(group: Any, telescope: TelescopeDescription) -> None:
     group.attrs["camera_name"] = telescope.camera.name
     for name in _CAMERA_ATTRS:
         group.attrs[name] = getattr(telescope.camera, name)
+    if telescope.camera.pulse_shape is not None:
+        group.attrs["pulse_step"] = telescope.camera.pulse_step
     for name in _CAMERA_ARRAYS:
         values = getattr(telescope.camera, name)
         if values is not None:
@@ -324,6 +362,7 @@ def _read_telescope(group: Any) -> TelescopeDescription:
     attrs = {k: _plain(v) for k, v in group.attrs.items()}
     arrays: dict[str, Any] = {k: group[k][:] if k in group else None for k in _CAMERA_ARRAYS}
     settings: dict[str, Any] = {k: attrs[k] for k in _CAMERA_ATTRS}
+    settings["pulse_step"] = attrs.get("pulse_step", np.nan)
     camera = CameraDescription(name=str(attrs["camera_name"]), **settings, **arrays)
     values: dict[str, Any] = {k: attrs[k] for k in _TELESCOPE_ATTRS}
     return TelescopeDescription(camera=camera, **values)

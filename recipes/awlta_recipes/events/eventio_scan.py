@@ -1,40 +1,64 @@
-"""Check an eventio stream from end to end before its content is believed.
+"""Walk over the objects of an eventio file and see on the way that it is complete.
 
 The library that parses these files takes a file that was cut between two objects,
 or inside the last one, for complete. This walk sees every object header, so it
-finds where a stream breaks, and counts the events on the way. gzip and zstd carry
-checksums, which are compared here; a plain eventio file has none, and a flipped bit
-inside its samples cannot be seen in it.
+finds where a stream breaks: readers take their objects from it, and need no pass before
+theirs. A flipped bit inside the samples of a plain file cannot be seen, for want of a checksum.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
+from .eventio_stream import Damage, Stream, first_bytes, stream_of
 from .model import damaged
 
 SYNC = {b"\x37\x8a\x1f\xd4": "<", b"\xd4\x1f\x8a\x37": ">"}
-GZIP = b"\x1f\x8b"
-ZSTD = b"\x28\xb5\x2f\xfd"
 RUN_HEADER, ARRAY_EVENT, MC_EVENT, CALIBRATION_EVENT = 2000, 2010, 2021, 2028
 TRIGGER = 2009
-_PIECE = 8192
 _HEAD = 160
 _EXPECTED = "a complete sim_telarray file"
+_WORDS = {order: struct.Struct(order + "IiI") for order in "<>"}
+_WORD = {order: struct.Struct(order + "I") for order in "<>"}
+_TIMES = {order: struct.Struct(order + "4i") for order in "<>"}
 
 
-class _Decompressor(Protocol):
-    def decompress(self, data: bytes, /) -> bytes: ...
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands before the content of an object; ``size`` is its own, ``length`` that after it."""
+
+    type: int
+    id: int
+    version: int
+    length: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopObject:
+    """An object of the outermost level.
+
+    Attributes
+    ----------
+    order : str
+        ``<`` or ``>``, the order of its bytes.
+    position : int
+        Of its sync marker in the decompressed stream.
+    words : bytes
+        The header as it stands in the file.
+    content : bytes
+        What follows the header; at most the first 160 bytes if the whole was not wanted.
+    """
+
+    header: Header
+    order: str
+    position: int
+    words: bytes
+    content: bytes
 
 
 @dataclass
@@ -48,176 +72,98 @@ class Survey:
     objects: Counter[int] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True)
-class _Header:
-    type: int
-    id: int
-    length: int
-    size: int
-
-
 def starts_like_eventio(path: Path) -> bool:
     """Tell by the first bytes, decompressed if need be, whether a file is eventio."""
-    try:
-        with open(path, "rb") as stream:
-            return next(_expanded(path, stream), b"")[:4] in SYNC
-    except (_Damage, OSError):
-        return False
+    return first_bytes(path, 4) in SYNC
 
 
-def survey(path: Path) -> Survey:
-    """Walk over all objects of a file in bounded memory.
+def walk(path: Path, wanted: Collection[int] = ()) -> Iterator[TopObject]:
+    """Yield every object of the outermost level, those of the wanted types with all content.
 
     Raises
     ------
     BadInput
-        The stream is cut, fails a checksum, or an object header makes no sense.
+        The stream is cut, fails a checksum, or an object header makes no sense; raised where
+        the walk meets it, after the objects before.
     """
-    seen = Survey()
+    has_run = False
     try:
-        with open(path, "rb") as stream:
-            source = _Source(_expanded(path, stream))
-            while source.has_more():
-                _walk_object(source, seen)
-    except _Damage as damage:
+        with open(path, "rb") as file:
+            stream = stream_of(file)
+            while stream.has_more():
+                found = _next_object(stream, wanted)
+                has_run |= found.header.type == RUN_HEADER
+                yield found
+    except Damage as damage:
         raise damaged(path, damage.found, expected=_EXPECTED, place=damage.place) from damage
-    if not seen.objects[RUN_HEADER]:
+    if not has_run:
         raise damaged(path, "an eventio file without a run header", expected=_EXPECTED)
+
+
+def survey(path: Path) -> Survey:
+    """Walk over all objects of a file in bounded memory, counting; errors as of :func:`walk`."""
+    seen = Survey()
+    for found in walk(path):
+        _note(found, seen)
     return seen
 
 
-class _Damage(Exception):
-    """Where and how a stream is broken; becomes a BadInput that names the file."""
-
-    def __init__(self, found: str, place: str) -> None:
-        super().__init__(found)
-        self.found, self.place = found, place
-
-
-def _decompressor(magic: bytes) -> _Decompressor:
-    if magic.startswith(GZIP):
-        return zlib.decompressobj(wbits=31)
-    import zstandard  # a C extension that only compressed files need
-
-    decompressor: _Decompressor = zstandard.ZstdDecompressor().decompressobj()
-    return decompressor
+def parse_header(words: bytes | memoryview, order: str, offset: int = 0) -> Header:
+    """Return the header that begins at ``offset``; there must be 12 bytes, 16 if it is extended."""
+    kind, identity, length = _WORDS[order].unpack_from(words, offset)
+    size, total = 12, length & 0x3FFFFFFF
+    if kind >> 17 & 1:
+        size = 16
+        total |= (_WORD[order].unpack_from(words, offset + 12)[0] & 0xFFF) << 30
+    return Header(kind & 0xFFFF, identity, kind >> 20 & 0xFFF, total, size)
 
 
-def _expanded(path: Path, stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the decompressed content; small pieces keep the worst expansion bounded."""
-    piece = stream.read(_PIECE)
-    if not piece.startswith((GZIP, ZSTD)):
-        while piece:
-            yield piece
-            piece = stream.read(_PIECE)
-        return
-    offset = 0
-    while piece:
-        member = _decompressor(piece)
-        while piece and not member.eof:
-            try:
-                content = member.decompress(piece)
-            except Exception as error:  # zlib and zstandard share no error class
-                raise _Damage(f"decompression fails ({error})", _near(offset)) from error
-            if content:
-                yield content
-            offset += len(piece)
-            piece = member.unused_data if member.eof else stream.read(_PIECE)
-        if not member.eof:
-            raise _Damage("the compressed stream ends early", f"compressed byte {offset}")
-        piece = piece or stream.read(_PIECE)
+def trigger_time(content: bytes | memoryview, order: str = "<") -> int:
+    """Return the time of an array trigger, unix nanoseconds, 0 if it has none.
+
+    Its record begins with the time of the computer and that of the GPS clock, each as
+    seconds and nanoseconds; the GPS clock is the better one.
+    """
+    cpu_s, cpu_ns, gps_s, gps_ns = _TIMES[order].unpack_from(content)
+    return int(10**9 * gps_s + gps_ns if gps_s else 10**9 * cpu_s + cpu_ns if cpu_s else 0)
 
 
-def _near(offset: int) -> str:
-    return f"compressed bytes {offset} to {offset + _PIECE}"
-
-
-class _Source:
-    """Read a number of bytes from a sequence of pieces, knowing the position."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._piece = b""
-        self.position = 0
-
-    def has_more(self) -> bool:
-        while not self._piece:
-            following = next(self._pieces, None)
-            if following is None:
-                return False
-            self._piece = following
-        return True
-
-    def read(self, size: int, keep: int) -> bytes:
-        """Pass over ``size`` bytes and return the first ``keep`` of them."""
-        kept = bytearray()
-        left = size
-        while left:
-            if not self.has_more():
-                raise _Damage(
-                    f"the file ends {left} bytes before the object that begins",
-                    f"byte {self.position - (size - left)}",
-                )
-            taken, self._piece = self._piece[:left], self._piece[left:]
-            kept += taken[: keep - len(kept)]
-            left -= len(taken)
-            self.position += len(taken)
-        return bytes(kept)
-
-
-def _walk_object(source: _Source, seen: Survey) -> None:
-    start = source.position
-    sync = source.read(4, 4)
+def _next_object(stream: Stream, wanted: Collection[int]) -> TopObject:
+    start = stream.position
+    sync = stream.read(4)
     order = SYNC.get(sync)
     if order is None:
-        raise _Damage(
+        raise Damage(
             f"no object begins where one must (found {sync.hex()} for the sync marker)",
             f"byte {start} of the decompressed stream",
         )
-    words = source.read(12, 12)
-    if struct.unpack(order + "I", words[:4])[0] >> 17 & 1:
-        words += source.read(4, 4)
-    header = _parse_header(words, order)
-    payload = source.read(header.length, min(header.length, _HEAD))
-    _note(header, payload, order, seen)
+    words = stream.read(12)
+    if _WORD[order].unpack_from(words)[0] >> 17 & 1:
+        words += stream.read(4)
+    header = parse_header(words, order)
+    if header.type in wanted:
+        return TopObject(header, order, start, words, stream.read(header.length))
+    content = stream.read(min(header.length, _HEAD))
+    stream.skip(header.length - len(content))
+    return TopObject(header, order, start, words, content)
 
 
-def _parse_header(words: bytes, order: str) -> _Header:
-    kind, identity, length = struct.unpack(order + "IiI", words[:12])
-    extended = bool(kind >> 17 & 1) and len(words) >= 16
-    size = 16 if extended else 12
-    total = length & 0x3FFFFFFF
-    if extended:
-        total |= (struct.unpack(order + "I", words[12:16])[0] & 0xFFF) << 30
-    return _Header(kind & 0xFFFF, identity, total, size)
-
-
-def _note(header: _Header, payload: bytes, order: str, seen: Survey) -> None:
+def _note(found: TopObject, seen: Survey) -> None:
+    header, content = found.header, found.content
     seen.objects[header.type] += 1
     if header.type == CALIBRATION_EVENT:
         seen.calibration_types.add(header.id)
-        inner = _parse_header(payload, order) if len(payload) >= 12 else None
+        inner = parse_header(content, found.order) if len(content) >= 16 else None
         if inner is None or inner.type != ARRAY_EVENT:
             return
-        payload = payload[inner.size :]
+        content = content[inner.size :]
     elif header.type != ARRAY_EVENT:
         return
     elif seen.objects[MC_EVENT]:
         seen.n_of_showers += 1
     seen.n_events += 1
-    seen.last_time = _trigger_time(payload, order) or seen.last_time
-
-
-def _trigger_time(payload: bytes, order: str) -> int:
-    """Return the time of an array event, unix nanoseconds, 0 if it has none.
-
-    The trigger record comes first in an array event; it begins with the time of the
-    computer and that of the GPS clock, each as seconds and nanoseconds.
-    """
-    if len(payload) < 12:
-        return 0
-    header = _parse_header(payload, order)
-    if header.type != TRIGGER or len(payload) < header.size + 16:
-        return 0
-    cpu_s, cpu_ns, gps_s, gps_ns = struct.unpack_from(order + "4i", payload, header.size)
-    return int(10**9 * gps_s + gps_ns if gps_s else 10**9 * cpu_s + cpu_ns)
+    # The trigger record comes first in an array event.
+    if len(content) >= 32:
+        first = parse_header(content, found.order)
+        if first.type == TRIGGER:
+            seen.last_time = trigger_time(content[first.size :], found.order) or seen.last_time

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import Enum
+from enum import Enum, IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,19 @@ class EventKind(Enum):
     UNKNOWN = "unknown"
 
 
+class EventType(IntEnum):
+    """What an array event was triggered by, with the codes of the CTAO data model."""
+
+    FLATFIELD = 0
+    SINGLE_PE = 1
+    SKY_PEDESTAL = 2
+    DARK_PEDESTAL = 3
+    ELECTRONIC_PEDESTAL = 4
+    OTHER_CALIBRATION = 5
+    SUBARRAY = 32
+    UNKNOWN = 255
+
+
 @dataclass(frozen=True, eq=False)
 class CameraDescription:
     """Pixels and readout of a camera.
@@ -58,6 +71,11 @@ class CameraDescription:
         ``hexagonal``, ``square`` or ``unknown``.
     rotation : float, deg
         Turn that was applied to the coordinates of the file to reach these axes.
+    pulse_shape : float64 (n_channels, n_points), arbitrary unit, or None
+        Pulse of a single photo-electron, one row for all gains or one for each; None if the
+        file has none.
+    pulse_step : float, ns
+        Time from one point of the pulse to the next; NaN where there is no pulse.
     """
 
     name: str
@@ -70,11 +88,18 @@ class CameraDescription:
     pixel_area: Float | None = None
     pixel_shape: str = "unknown"
     rotation: float = 0.0
+    pulse_shape: Float | None = None
+    pulse_step: float = float("nan")
 
     @property
     def event_shape(self) -> tuple[int, int, int]:
         """Shape of one raw event: gains, pixels, samples."""
         return (self.n_gains, self.n_pixels, self.n_samples)
+
+    @property
+    def event_size(self) -> int:
+        """Bytes of one raw event."""
+        return 2 * self.n_gains * self.n_pixels * self.n_samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,19 +170,17 @@ class Pointing:
 
 
 @dataclass(frozen=True, eq=False)
-class RunHeader:
-    """What is known of a run before its events are read.
+class Preamble:
+    """What stands before the events of a file: enough to read them.
 
     Attributes
     ----------
     run : int
-    start, stop : datetime, UTC
-        Both None where the file carries no time. ``stop`` is that of the last array
-        trigger, and equal to ``start`` where the triggers carry no time.
+    start : datetime, UTC
+        None where the file carries no time.
     format : str
         ``simtel``, ``zfits`` or ``awlta-hdf5``.
-    n_events : int
-        Array events of the run; a telescope may have seen fewer.
+    pointing : Pointing
     facts : mapping
         What else the file tells, such as the true position of a simulated source
         (``source_ra``, ``source_dec``, deg), ``origin`` or ``site``.
@@ -165,14 +188,10 @@ class RunHeader:
 
     run: int
     start: datetime | None
-    stop: datetime | None
     format: str
     telescopes: tuple[TelescopeDescription, ...]
-    n_events: int
-    event_kind: EventKind
-    calibration_state: CalibrationState
-    pointing: Pointing = Pointing()
-    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    pointing: Pointing = field(default=Pointing(), kw_only=True)
+    facts: Mapping[str, str | int | float] = field(default_factory=dict, kw_only=True)
 
     def telescope(self, tel_id: int) -> TelescopeDescription:
         """Return a telescope of the run.
@@ -190,6 +209,25 @@ class RunHeader:
             expected=f"one of {[t.tel_id for t in self.telescopes]}",
             do="Choose a telescope of this run",
         )
+
+
+@dataclass(frozen=True, eq=False)
+class RunHeader(Preamble):
+    """What is known of a run once its file was read to the end and found complete.
+
+    Attributes
+    ----------
+    stop : datetime, UTC
+        Time of the last array trigger, equal to ``start`` where the triggers carry no time;
+        None where the file carries no time.
+    n_events : int
+        Array events of the run; a telescope may have seen fewer.
+    """
+
+    stop: datetime | None
+    n_events: int
+    event_kind: EventKind
+    calibration_state: CalibrationState
 
 
 @dataclass(frozen=True)
@@ -216,7 +254,10 @@ class EventBlock:
     pointing : float64 (n_events, 2), deg
         Altitude and azimuth, NaN where unknown.
     flagged : tuple of FlaggedEvent
-        Events left out of the arrays above, met since the block before.
+        Events left out of the arrays above, met since the block of this telescope before.
+    tel_id : int
+    true_image : int32 (n_events, n_pixels), photo-electrons, or None
+        Of simulated events, if it was asked for; -1 in all pixels of an event without one.
     """
 
     event_id: NDArray[np.int64]
@@ -225,6 +266,8 @@ class EventBlock:
     pixel_ok: NDArray[np.bool_]
     pointing: Float
     flagged: tuple[FlaggedEvent, ...] = ()
+    tel_id: int = 0
+    true_image: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.event_id)
@@ -241,11 +284,45 @@ class FileCalibration:
         None where the file carries pedestals only.
     source : str
         Which record of the file the constants are from.
+    time_shift : float32 (n_gains, n_pixels), ns, or None
+        To be subtracted from the times of the pulses; None where the file does not tell.
+    pixel_ok : bool (n_pixels,) or None
+        False for pixels that are switched off or broken; None where the file does not tell.
     """
 
     pedestal: NDArray[np.float32]
     dc_to_pe: NDArray[np.float32] | None
     source: str
+    time_shift: NDArray[np.float32] | None = None
+    pixel_ok: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Triggers:
+    """The array events of a run, whichever telescope saw them.
+
+    Attributes
+    ----------
+    event_id : int64 (n_events,)
+    time : float64 (n_events,), s
+        Since ``RunHeader.start`` (UTC); NaN where the event or the run has no time.
+    event_type : uint8 (n_events,)
+        A value of :class:`EventType`.
+    tel_ids : int16 (n_telescopes,)
+        What the columns of the next two stand for.
+    triggered, with_data : bool (n_events, n_telescopes)
+        Which telescopes triggered, and of which there are data.
+    """
+
+    event_id: NDArray[np.int64]
+    time: Float
+    event_type: NDArray[np.uint8]
+    tel_ids: NDArray[np.int16]
+    triggered: NDArray[np.bool_]
+    with_data: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.event_id)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,9 +1,13 @@
-"""Read sim_telarray files (eventio), plain or compressed by gzip or zstd."""
+"""Read the events of sim_telarray files (eventio), plain or compressed by gzip or zstd.
+
+Every reader here walks over the objects of the file from its begin to its end, so a file that is
+cut or fails a checksum is refused in the pass that reads it, and none is made beforehand.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,245 +15,228 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import simtel_events as events
 from .blocks import SingleEvent, gather
-from .eventio_scan import Survey, survey
+from .eventio_scan import ARRAY_EVENT, CALIBRATION_EVENT, MC_EVENT, TopObject, walk
 from .model import (
-    CalibrationState,
-    CameraDescription,
     EventBlock,
-    EventKind,
+    EventType,
     FileCalibration,
-    Pointing,
-    RunHeader,
-    TelescopeDescription,
-    damaged,
-    datetime_of,
+    Preamble,
+    Triggers,
     seconds_since,
 )
+from .simtel_header import degrees, read_header, read_preamble, refused
 
-# Older files do not name their cameras; pixels and mirror-plate focal length tell them apart.
-_CAMERAS = {
-    (1855, 28): "LSTCam",
-    (1855, 16): "NectarCam",
-    (1764, 16): "FlashCam",
-    (2048, 2): "CHEC",
-    (1296, 6): "DigiCam",
-    (11328, 6): "SCTCam",
-    (2368, 2): "ASTRICam",
+__all__ = [
+    "calibration_of",
+    "iterate",
+    "read_header",
+    "read_preamble",
+    "read_triggers",
+    "read_truth",
+]
+
+_DISABLED, _SHOWER, _MONITORING, _LASER = 2005, 2020, 2022, 2023
+_PHOTONS, _CALIBRATION_PHOTONS, _PIXEL_MONITORING = 1204, 2034, 2033
+_EVENTS = {ARRAY_EVENT, CALIBRATION_EVENT}
+# Kinds of calibration events: dark, pedestal, LED in the lid, laser or LED from there on.
+_CALIBRATION_TYPES = {
+    0: EventType.DARK_PEDESTAL,
+    1: EventType.SKY_PEDESTAL,
+    2: EventType.SINGLE_PE,
+    3: EventType.FLATFIELD,
 }
-_SHAPES = {1: "hexagonal", 2: "square", 3: "hexagonal"}
 
 
-def read_header(path: Path) -> RunHeader:
-    """Return what a sim_telarray file tells of its run, after one pass over all its bytes."""
-    seen = survey(path)
-    with _opened(path) as reader:
-        header = reader.file.header
-        telescopes = tuple(
-            _telescope(reader.file, row, int(tel_id))
-            for row, tel_id in enumerate(header["tel_id"])
-            if int(tel_id) in reader.file.telescope_descriptions
-        )
-        facts = _facts(reader.file)
-        start = 10**9 * int(header["time"])
-    two_gains = any(t.camera.n_gains == 2 for t in telescopes)
-    azimuth, altitude = (_degrees(a) for a in header["direction"])
-    return RunHeader(
-        run=int(header["run"]),
-        start=datetime_of(start),
-        stop=datetime_of(max(start, seen.last_time)),
-        format="simtel",
-        telescopes=telescopes,
-        n_events=seen.n_events,
-        event_kind=_kind(seen),
-        calibration_state=CalibrationState.RAW2 if two_gains else CalibrationState.RAW1,
-        pointing=Pointing(alt=altitude, az=azimuth),
-        facts=facts,
+def iterate(
+    path: Path, run: Preamble, tel_ids: Sequence[int], block: int | None, *, true_images: bool
+) -> Iterator[EventBlock]:
+    """Yield the events of some telescopes in one pass; ``run`` is that of the same file."""
+    cameras = {tel_id: run.telescope(tel_id).camera for tel_id in tel_ids}
+    pixel_ok = {tel_id: np.ones(c.n_pixels, np.bool_) for tel_id, c in cameras.items()}
+    found = _single_events(path, run.start, pixel_ok, true_images)
+    yield from gather(
+        found, cameras, block, lambda tel_id: pixel_ok[tel_id].copy(), true_images=true_images
     )
 
 
-def iterate(path: Path, header: RunHeader, tel_id: int, block: int) -> Iterator[EventBlock]:
-    """Yield the events of one telescope; ``header`` is that of the same file, already checked."""
-    telescope = header.telescope(tel_id)
-    with _opened(path, tel_id) as reader:
-        pixels = telescope.camera.n_pixels
-
-        def pixel_ok() -> NDArray[np.bool_]:
-            return _pixel_ok(reader.file, tel_id, pixels)
-
-        events = _events(reader, tel_id, header.start)
-        yield from gather(events, telescope.camera, block, pixel_ok)
-
-
-def calibration_of(path: Path, tel_id: int) -> FileCalibration | None:
+def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | None:
     """Return pedestals and conversion factors from the monitoring records of a telescope.
 
     The pedestal of such a record is the sum over a number of time slices and is divided
-    by it. The records come with the first event; None if there are none.
+    by it. The records come before the first event; None if there are none.
     """
-    with _opened(path, tel_id) as reader:
-        for event in reader.events():
-            monitoring = event.get("camera_monitorings", {}).get(tel_id)
-            laser = event.get("laser_calibrations", {}).get(tel_id)
-            if monitoring and laser and "pedestal" in monitoring and "calib" in laser:
-                slices = max(1, int(monitoring["n_ped_slices"]))
-                return FileCalibration(
-                    pedestal=(monitoring["pedestal"] / np.float32(slices)).astype(np.float32),
-                    dc_to_pe=laser["calib"].astype(np.float32),
-                    source="camera monitoring and laser calibration of the file",
-                )
-    return None
-
-
-class _Reader:
-    """An open file whose parser cannot raise anything but BadInput."""
-
-    def __init__(self, path: Path, tel_id: int | None) -> None:
-        self.path = path
-        self._allowed = None if tel_id is None else [tel_id]
-        self._count = 0
-
-    def __enter__(self) -> _Reader:
-        from eventio import SimTelFile  # pulls in corsikaio, wanted for these files only
-
-        # zcat=False: no child process that would be left behind by a generator not run to its end
-        self.file: Any = self._guarded(
-            lambda: SimTelFile(str(self.path), allowed_telescopes=self._allowed, zcat=False)
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Yield array events, with the parser's remarks about unknown objects kept quiet."""
-        while (event := self._guarded(lambda: next(self.file, None))) is not None:
-            self._count += 1
-            yield event
-
-    def _guarded(self, step: Any) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return step()
-            except Exception as error:  # a parser that trusts its input raises anything
-                raise damaged(
-                    self.path,
-                    f"cannot be parsed ({type(error).__name__}: {error})",
-                    expected="objects as sim_telarray writes them",
-                    place=f"array event {self._count}",
-                ) from error
-
-
-def _opened(path: Path, tel_id: int | None = None) -> _Reader:
-    return _Reader(path, tel_id)
-
-
-def _events(reader: _Reader, tel_id: int, start: datetime | None) -> Iterator[SingleEvent]:
-    for event in reader.events():
-        of_telescope = event.get("telescope_events", {}).get(tel_id)
-        if of_telescope is None:
-            continue
-        position = event.get("tracking_positions", {}).get(tel_id, {})
-        yield SingleEvent(
-            event_id=int(event["event_id"]),
-            waveform=_waveform(of_telescope),
-            time=seconds_since(start, _time(event, of_telescope)),
-            alt=_degrees(position.get("altitude_raw", np.nan)),
-            az=_degrees(position.get("azimuth_raw", np.nan)),
-        )
-
-
-def _waveform(of_telescope: Mapping[str, Any]) -> NDArray[np.generic]:
-    """Return the samples; a camera that stores sums only has one sample, the sum."""
-    samples: NDArray[np.generic] | None = of_telescope.get("adc_samples")
-    if samples is not None:
-        return samples
-    sums: NDArray[np.generic] | None = of_telescope.get("adc_sums")
-    return np.empty((0, 0, 0), np.uint16) if sums is None else sums[..., np.newaxis]
-
-
-def _time(event: Mapping[str, Any], of_telescope: Mapping[str, Any]) -> int:
-    """Return unix nanoseconds, 0 if there are none.
-
-    The GPS clock of the array is best, then its computer, then that of the telescope.
-    """
-    trigger = event.get("trigger_information", {})
-    for seconds, nanoseconds in (
-        trigger.get("gps_time", (0, 0)),
-        trigger.get("cpu_time", (0, 0)),
-        of_telescope["header"].get("cpu_time", (0, 0)),
-    ):
-        if seconds:
-            return 10**9 * int(seconds) + int(nanoseconds)
-    return 0
-
-
-def _pixel_ok(file: Any, tel_id: int, n_pixels: int) -> NDArray[np.bool_]:
-    ok = np.ones(n_pixels, np.bool_)
-    off = file.telescope_descriptions[tel_id].get("disabled_pixels", {}).get("HV_disabled", ())
-    indices = np.asarray(off, np.int64)
-    ok[indices[(indices >= 0) & (indices < n_pixels)]] = False
-    return ok
-
-
-def _telescope(file: Any, row: int, tel_id: int) -> TelescopeDescription:
-    parts = file.telescope_descriptions[tel_id]
-    settings, pixels = parts["camera_settings"], parts["pixel_settings"]
-    focal_length = float(settings["focal_length"])
-    n_pixels = int(settings["n_pixels"])
-    # The x axis of these files points up in the camera, towards larger altitude, y along azimuth.
-    rotation = float(settings.get("cam_rot", 0.0))
-    x, y = np.asarray(settings["pixel_x"], float), np.asarray(settings["pixel_y"], float)
-    cos, sin = np.cos(rotation), np.sin(rotation)
-    name = _CAMERAS.get((n_pixels, round(focal_length)), f"Camera{n_pixels}")
-    camera = CameraDescription(
-        name=name,
-        n_pixels=n_pixels,
-        n_gains=int(parts["camera_organization"]["n_gains"]),
-        n_samples=int(pixels["sum_bins"]),
-        sampling_rate=1.0 / float(pixels["time_slice"]),
-        pixel_x=x * sin + y * cos,
-        pixel_y=x * cos - y * sin,
-        pixel_area=np.asarray(settings["pixel_area"], float),
-        pixel_shape=_SHAPES.get(int(np.asarray(settings["pixel_shape"])[0]), "unknown"),
-        rotation=_degrees(rotation),
-    )
-    position = np.asarray(file.header["tel_pos"][row], float)
-    return TelescopeDescription(
-        tel_id=tel_id,
-        name=f"{name}-{tel_id}",
-        camera=camera,
-        x=float(position[0]),
-        y=float(position[1]),
-        z=float(position[2]),
-        focal_length=float(settings.get("effective_focal_length") or focal_length),
-        mirror_area=float(settings["mirror_area"]),
+    known: dict[str, Any] = {}
+    records = {_MONITORING, _LASER, _DISABLED}
+    for found in walk(path, records):
+        if found.header.type in _EVENTS and "calib" in known:
+            break
+        if found.header.type in records:
+            with refused(path, f"byte {found.position}"):
+                record = events.parse(found)
+                if record["telescope_id"] == tel_id:
+                    known |= record
+    if not {"pedestal", "calib"} <= known.keys():
+        return None
+    slices = max(1, int(known["n_ped_slices"]))
+    pixel_ok = np.ones(run.telescope(tel_id).camera.n_pixels, np.bool_)
+    _switch_off(pixel_ok, known.get("HV_disabled", ()))
+    return FileCalibration(
+        pedestal=(known["pedestal"] / np.float32(slices)).astype(np.float32),
+        dc_to_pe=known["calib"].astype(np.float32),
+        source="camera monitoring and laser calibration of the file",
+        time_shift=known.get("tm_calib"),
+        pixel_ok=pixel_ok,
     )
 
 
-def _kind(seen: Survey) -> EventKind:
-    """Types 0 and 1 of a calibration event are pedestals, from 2 on light of LED or laser."""
-    if seen.n_of_showers:
-        return EventKind.SIMULATION
-    kinds = {
-        EventKind.PEDESTAL if t in (0, 1) else EventKind.FLATFIELD for t in seen.calibration_types
+def read_truth(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the simulated showers of the events that are in the file; see the reader's."""
+    rows: list[tuple[int | float, ...]] = []
+    shower = throw = None
+    for found in walk(path, {_SHOWER, MC_EVENT}):
+        kind = found.header.type
+        if kind == _SHOWER:
+            shower = found
+        elif kind == MC_EVENT:
+            throw = found
+        elif kind == ARRAY_EVENT and shower is not None and throw is not None:
+            with refused(path, f"byte {found.position}"):
+                rows.append((events.event_id(found), *_true_shower(shower, throw)))
+            throw = None
+    return {
+        name: np.array([row[i] for row in rows], np.int64 if name in _COUNTS else np.float64)
+        for i, name in enumerate(_TRUTH)
+        if rows
     }
-    return kinds.pop() if len(kinds) == 1 else EventKind.CALIBRATION
 
 
-def _degrees(angle: float) -> float:
-    """Return degrees, rounded to what the float32 radians of the file hold."""
-    return round(float(np.degrees(angle)), 5)
+def read_triggers(path: Path, run: Preamble) -> Triggers:
+    """Return all array events with the telescopes that triggered and those with data."""
+    tel_ids = np.array([t.tel_id for t in run.telescopes], np.int16)
+    rows: list[tuple[int, float, EventType, NDArray[np.bool_], NDArray[np.bool_]]] = []
+    has_shower = False
+    for found in walk(path, _EVENTS):
+        kind = found.header.type
+        has_shower |= kind == _SHOWER
+        if kind not in _EVENTS:
+            continue
+        with refused(path, f"array event {len(rows)}"):
+            event = events.array_event(found)
+            record = events.parse(event.trigger)
+            masks = [
+                np.isin(tel_ids, record[name])
+                for name in ("triggered_telescopes", "telescopes_with_data")
+            ]
+            time = seconds_since(run.start, event.time)
+            rows.append((event.event_id, time, _event_type(found, has_shower), masks[0], masks[1]))
+    return Triggers(
+        event_id=np.array([r[0] for r in rows], np.int64),
+        time=np.array([r[1] for r in rows], np.float64),
+        event_type=np.array([r[2] for r in rows], np.uint8),
+        tel_ids=tel_ids,
+        triggered=np.array([r[3] for r in rows], np.bool_).reshape(-1, len(tel_ids)),
+        with_data=np.array([r[4] for r in rows], np.bool_).reshape(-1, len(tel_ids)),
+    )
 
 
-def _facts(file: Any) -> dict[str, str | int | float]:
-    facts: dict[str, str | int | float] = {"origin": "sim_telarray"}
-    release = file.global_meta.get(b"SIMTEL_VERSION")
-    if release:
-        facts["simtel_version"] = release.decode("utf-8", "replace")
-    if file.mc_run_headers:
-        last = file.mc_run_headers[-1]
-        facts["energy_min"], facts["energy_max"] = (float(e) for e in last["E_range"])
-        facts["spectral_index"] = float(last["spectral_index"])
-    return facts
+def _single_events(
+    path: Path,
+    start: datetime | None,
+    pixel_ok: dict[int, NDArray[np.bool_]],
+    true_images: bool,
+) -> Iterator[SingleEvent]:
+    """Yield events as they come; what is told of pixels on the way goes into ``pixel_ok``."""
+    wanted = {*_EVENTS, _DISABLED}
+    if true_images:
+        wanted |= {_PHOTONS, _CALIBRATION_PHOTONS}
+    images: dict[int, events.Part] = {}
+    count = 0
+    for found in walk(path, wanted):
+        kind = found.header.type
+        taken: list[SingleEvent] = []
+        with refused(path, f"array event {count}"):
+            if kind in _EVENTS:
+                count += 1
+                taken = list(_of_telescopes(events.array_event(found), start, pixel_ok, images))
+            elif kind == MC_EVENT:
+                images = {}
+            elif kind in wanted and kind != _DISABLED:
+                images = _true_images(found)
+            elif kind == _DISABLED:
+                record = events.parse(found)
+                if record["telescope_id"] in pixel_ok:
+                    _switch_off(pixel_ok[record["telescope_id"]], record["HV_disabled"])
+        yield from taken
+
+
+def _of_telescopes(
+    event: events.ArrayEvent,
+    start: datetime | None,
+    wanted: dict[int, Any],
+    images: dict[int, events.Part],
+) -> Iterator[SingleEvent]:
+    for tel_id, part in event.telescopes.items():
+        if tel_id not in wanted:
+            continue
+        waveform, own_time = events.samples_and_time(part)
+        # KeyError: data without a record of where the telescope looked
+        alt, az = event.pointings[tel_id]
+        yield SingleEvent(
+            event_id=event.event_id,
+            waveform=waveform,
+            time=seconds_since(start, event.time or own_time),
+            alt=degrees(alt),
+            az=degrees(az),
+            tel_id=tel_id,
+            true_image=events.true_image(images[tel_id]) if tel_id in images else None,
+        )
+
+
+def _true_images(found: TopObject) -> dict[int, events.Part]:
+    content: bytes | memoryview = found.content
+    if found.header.type == _CALIBRATION_PHOTONS:
+        content = next(events.parts(content)).content
+    return events.true_images(content)
+
+
+def _switch_off(pixel_ok: NDArray[np.bool_], off: Any) -> None:
+    indices = np.asarray(off, np.int64)
+    pixel_ok[indices[(indices >= 0) & (indices < len(pixel_ok))]] = False
+
+
+def _event_type(found: TopObject, has_shower: bool) -> EventType:
+    if found.header.type == CALIBRATION_EVENT:
+        return _CALIBRATION_TYPES.get(found.header.id, EventType.OTHER_CALIBRATION)
+    return EventType.SUBARRAY if has_shower else EventType.OTHER_CALIBRATION
+
+
+_COUNTS = ("event_id", "true_shower_primary_id")
+_TRUTH = (
+    "event_id",
+    "true_shower_primary_id",
+    "true_energy",
+    "true_alt",
+    "true_az",
+    "true_core_x",
+    "true_core_y",
+    "true_h_first_int",
+    "true_x_max",
+    "true_starting_grammage",
+)
+
+
+def _true_shower(shower: TopObject, throw: TopObject) -> tuple[int | float, ...]:
+    of_shower, of_event = events.parse(shower), events.parse(throw)
+    return (
+        int(of_shower["primary_id"]),
+        float(of_shower["energy"]),
+        math.degrees(of_shower["altitude"]),
+        math.degrees(of_shower["azimuth"]),
+        float(of_event["xcore"]),
+        float(of_event["ycore"]),
+        float(of_shower["h_first_int"]),
+        float(of_shower["xmax"]),
+        float(of_shower.get("depth_start", np.nan)),
+    )

@@ -6,7 +6,7 @@ summed and compared with the checksums of the FITS file before it is called.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,12 @@ from .model import (
     CameraDescription,
     EventBlock,
     EventKind,
+    EventType,
     FileCalibration,
+    Preamble,
     RunHeader,
     TelescopeDescription,
+    Triggers,
     damaged,
     datetime_of,
     seconds_since,
@@ -36,6 +39,7 @@ _CAMERAS = {1296: ("DigiCam", 0.25), 1855: ("NectarCam", 1.0), 84: ("NectarCam-8
 # The baseline of DigiCam is a fixed-point number with four bits behind the point.
 _BASELINE_SCALE = 16.0
 _BASELINE_EVENTS = 1000
+_NO_WAVEFORM = np.empty((0, 0, 0), np.uint16)
 
 
 def read_header(path: Path) -> RunHeader:
@@ -64,36 +68,69 @@ def read_header(path: Path) -> RunHeader:
     )
 
 
-def iterate(path: Path, header: RunHeader, tel_id: int, block: int) -> Iterator[EventBlock]:
-    """Yield the events; ``header`` is that of the same file, already checked."""
-    camera = header.telescope(tel_id).camera
+def read_preamble(path: Path) -> Preamble:
+    """Return the same as :func:`read_header`: nothing is read before the checksums hold."""
+    return read_header(path)
+
+
+def iterate(
+    path: Path, run: Preamble, tel_ids: Sequence[int], block: int | None, *, true_images: bool
+) -> Iterator[EventBlock]:
+    """Yield the events; ``run`` is that of the same file, already checked."""
+    cameras = {tel_id: run.telescope(tel_id).camera for tel_id in tel_ids}
     with _opened(path) as reader:
-        events = (
-            SingleEvent(
-                event_id=int(e.eventNumber or 0),
-                waveform=_waveform(e, camera.n_pixels),
-                time=seconds_since(header.start, _local_time(e)),
+        for tel_id, camera in cameras.items():
+            order = _PixelOrder()
+            events = (
+                SingleEvent(
+                    event_id=_number(e, "eventNumber"),
+                    waveform=_waveform(e, camera.n_pixels, order),
+                    time=seconds_since(run.start, _local_time(e)),
+                    tel_id=tel_id,
+                )
+                for e in reader.events()
             )
-            for e in reader.events()
-        )
-        yield from gather(events, camera, block, lambda: np.ones(camera.n_pixels, np.bool_))
+            yield from gather(events, {tel_id: camera}, block, lambda _: _all_ok(camera))
 
 
-def calibration_of(path: Path, tel_id: int) -> FileCalibration | None:
+def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | None:
     """Return the mean of the online baselines over the first events; None if there are none."""
-    camera = read_header(path).telescope(tel_id).camera
-    total, n_events = np.zeros(camera.n_pixels), 0
+    camera = run.telescope(tel_id).camera
+    total, n_events, order = np.zeros(camera.n_pixels), 0, _PixelOrder()
     with _opened(path) as reader:
         for event in islice(reader.events(), _BASELINE_EVENTS):
-            samples = event.hiGain.waveforms
-            if samples.baselines is None or len(samples.baselines) != camera.n_pixels:
+            gain = event.hiGain.waveforms
+            baselines = _array(gain, "baselines")
+            if baselines is None or len(baselines) != camera.n_pixels:
                 continue
-            total += _in_pixel_order(samples.baselines, samples.pixelsIndices) / _BASELINE_SCALE
+            total += order.sort(baselines, _array(gain, "pixelsIndices")) / _BASELINE_SCALE
             n_events += 1
     if not n_events:
         return None
     pedestal = (total / n_events).astype(np.float32)[np.newaxis]
     return FileCalibration(pedestal, None, f"online baselines of {n_events} events")
+
+
+def read_truth(path: Path) -> dict[str, NDArray[Any]]:
+    """Return nothing: these files hold no simulated showers."""
+    return {}
+
+
+def read_triggers(path: Path, run: Preamble) -> Triggers:
+    """Return the events of the one telescope; its types are not those of an array."""
+    with _opened(path) as reader:
+        rows = [
+            (_number(e, "eventNumber"), seconds_since(run.start, _local_time(e))) for e in reader.events()
+        ]
+    took_part = np.ones((len(rows), len(run.telescopes)), np.bool_)
+    return Triggers(
+        event_id=np.array([r[0] for r in rows], np.int64),
+        time=np.array([r[1] for r in rows], np.float64),
+        event_type=np.full(len(rows), EventType.UNKNOWN, np.uint8),
+        tel_ids=np.array([t.tel_id for t in run.telescopes], np.int16),
+        triggered=took_part,
+        with_data=took_part,
+    )
 
 
 class _Reader:
@@ -106,7 +143,8 @@ class _Reader:
         from protozfits import File  # loads shared libraries, wanted for these files only
 
         try:
-            self.file: Any = File(str(self.path))
+            # Messages as they are: the wrapped ones convert every array of every event.
+            self.file: Any = File(str(self.path), pure_protobuf=True)
         except Exception as error:  # the parser raises anything on odd tables
             raise self._fault(error, "its tables") from error
         return self
@@ -162,7 +200,7 @@ def _event_table(path: Path) -> Header:
 
 
 def _telescope(path: Path, event: Any) -> TelescopeDescription:
-    samples = event.hiGain.waveforms.samples if event.hiGain is not None else None
+    samples = _array(event.hiGain.waveforms, "samples")
     if samples is None:
         raise damaged(path, "the first event has no waveforms", expected=_EXPECTED)
     n_pixels = _count_pixels(event)
@@ -173,13 +211,12 @@ def _telescope(path: Path, event: Any) -> TelescopeDescription:
             expected=_EXPECTED,
             place="first event",
         )
-    low = event.loGain.waveforms.samples if event.loGain is not None else None
-    tel_id = int(event.telescopeID or 0)
+    tel_id = _number(event, "telescopeID")
     name, rate = _CAMERAS.get(n_pixels, (f"Camera{n_pixels}", float("nan")))
     camera = CameraDescription(
         name=name,
         n_pixels=n_pixels,
-        n_gains=1 if low is None else 2,
+        n_gains=2 if _array(event.loGain.waveforms, "samples") is not None else 1,
         n_samples=samples.size // n_pixels,
         sampling_rate=rate,
     )
@@ -187,34 +224,68 @@ def _telescope(path: Path, event: Any) -> TelescopeDescription:
 
 
 def _count_pixels(event: Any) -> int:
-    samples = event.hiGain.waveforms
-    if samples.pixelsIndices is not None:
-        return len(samples.pixelsIndices)
-    if samples.num_samples:
-        return int(samples.samples.size) // int(samples.num_samples)
-    return 0
+    waveforms = event.hiGain.waveforms
+    pixels = _array(waveforms, "pixelsIndices")
+    if pixels is not None:
+        return len(pixels)
+    samples, n_samples = _array(waveforms, "samples"), _number(waveforms, "num_samples")
+    return samples.size // n_samples if samples is not None and n_samples else 0
 
 
-def _waveform(event: Any, n_pixels: int) -> NDArray[np.generic]:
+def _number(message: Any, name: str) -> int:
+    """Return a number of a message, 0 if it has none (its default may be -1)."""
+    return int(getattr(message, name)) if message.HasField(name) else 0
+
+
+def _array(message: Any, name: str) -> NDArray[Any] | None:
+    """Return an array of a message, None if it has none."""
+    if not message.HasField(name):
+        return None
+    from protozfits import any_array_to_numpy
+
+    values: NDArray[Any] = any_array_to_numpy(getattr(message, name))
+    return values
+
+
+class _PixelOrder:
+    """Put what comes in the order of the readout, mostly the same one, into that of pixels."""
+
+    def __init__(self) -> None:
+        self._known: bytes | None = None
+        self._rows: NDArray[np.intp] | None = None
+
+    def sort(self, values: NDArray[Any], pixels: NDArray[np.uint16] | None) -> NDArray[Any]:
+        """Return rows by pixel; unchanged if the numbers of the pixels are not 0 to n - 1."""
+        if pixels is None:
+            return values
+        numbers = pixels.tobytes()
+        if numbers != self._known:
+            rows = np.argsort(pixels, kind="stable")
+            is_complete = np.array_equal(pixels[rows], np.arange(len(pixels)))
+            self._known, self._rows = numbers, rows if is_complete else None
+        if self._rows is None or len(self._rows) != len(values):
+            return values
+        return values[self._rows]
+
+
+def _waveform(event: Any, n_pixels: int, order: _PixelOrder) -> NDArray[np.generic]:
     """Return the samples of an event in pixel order; any shape where they do not fit."""
-    gains = [g.waveforms for g in (event.hiGain, event.loGain) if g is not None]
     rows = []
-    for gain in gains:
-        if gain.samples is None or gain.samples.size % n_pixels:
-            return np.empty((0, 0, 0), np.uint16)
-        rows.append(_in_pixel_order(gain.samples.reshape(n_pixels, -1), gain.pixelsIndices))
+    for gain in (event.hiGain, event.loGain):
+        samples = _array(gain.waveforms, "samples")
+        if samples is None:
+            continue
+        if samples.size % n_pixels:
+            return _NO_WAVEFORM
+        pixels = _array(gain.waveforms, "pixelsIndices")
+        rows.append(order.sort(samples.reshape(n_pixels, -1), pixels))
     if len({row.shape for row in rows}) != 1:
-        return np.empty((0, 0, 0), np.uint16)
-    return np.stack(rows)
+        return _NO_WAVEFORM
+    return rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)
 
 
-def _in_pixel_order(values: NDArray[Any], pixels: NDArray[np.uint16] | None) -> NDArray[Any]:
-    """Put rows that come in the order of the readout into the order of pixel numbers."""
-    if pixels is None or not np.array_equal(np.sort(pixels), np.arange(len(values))):
-        return values
-    ordered = np.empty_like(values)
-    ordered[pixels] = values
-    return ordered
+def _all_ok(camera: CameraDescription) -> NDArray[np.bool_]:
+    return np.ones(camera.n_pixels, np.bool_)
 
 
 def _header_time(header: Header, seconds: str, nanoseconds: str) -> int:
@@ -227,9 +298,10 @@ def _local_time(event: Any) -> int:
     Cameras with a White Rabbit time stamper store its record of 31 bytes, in which the
     nanoseconds since 1970 stand at byte 12.
     """
-    if event.local_time_sec:
-        return 10**9 * int(event.local_time_sec) + int(event.local_time_nanosec or 0)
-    record = event.uctsData.data if event.uctsData is not None else None
+    seconds = _number(event, "local_time_sec")
+    if seconds:
+        return 10**9 * seconds + _number(event, "local_time_nanosec")
+    record = _array(event.uctsData, "data")
     if record is None or len(record) < 20:
         return 0
-    return int.from_bytes(bytes(record[12:20].astype(np.uint8)), "little")
+    return int.from_bytes(record.view(np.uint8)[12:20].tobytes(), "little")
