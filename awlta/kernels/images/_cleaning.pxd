@@ -8,7 +8,7 @@ Dortmund (2017); a core that arrives together, MAGIC, J. Aleksic et al., Astropa
 `reference.clean`.
 """
 
-from libc.math cimport fabsf
+from libc.math cimport INFINITY, fabsf, nextafterf
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 
 from awlta.kernels.images._islands cimport (
@@ -161,10 +161,12 @@ cdef inline void keep_by_neighbors(
             level[way.bright[i]] |= KEPT
     if rules.min_neighbors <= 0:
         return
-    keep_in_time(
+    # Where all pass the first time, they pass again.
+    if not keep_in_time(
         way.bright, n_bright, way.indptr, way.indices, peak_time, rules.min_neighbors,
         <float>rules.time_limit, level
-    )
+    ):
+        return
     for i in range(n_bright):
         if level[way.bright[i]] & KEPT and n_neighbors_with(
             KEPT, level, way.bright[i], way.indptr, way.indices
@@ -233,14 +235,17 @@ cdef inline void keep_by_core_time(
             level[pixel] |= KEPT
 
 
-cdef inline bint reaches(
+cdef inline bint may_reach(
     const float* image, Py_ssize_t n_pixels, double threshold
 ) noexcept nogil:
-    """Whether any pixel reaches a threshold."""
+    """Whether any pixel reaches a threshold, or a float just below it."""
+    cdef float least = <float>threshold
     cdef Py_ssize_t pixel
     cdef int32_t found = 0
+    if least > threshold:
+        least = nextafterf(least, -INFINITY)
     for pixel in range(n_pixels):
-        found |= image[pixel] >= threshold
+        found |= image[pixel] >= least
     return found != 0
 
 
@@ -272,7 +277,7 @@ cdef inline void drop_faint(
     cdef Py_ssize_t i
     cdef double mean
     # No mean exceeds the largest, so a look at all pixels at once spares most events the rest.
-    if not reaches(image, way.n_pixels, rules.bright_threshold):
+    if not may_reach(image, way.n_pixels, rules.bright_threshold):
         return
     mean = mean_of_brightest(image, way.n_pixels, rules.n_brightest, way.light)
     if mean < rules.bright_threshold:

@@ -13,9 +13,9 @@ cdef inline Py_ssize_t grow(
     that only the last ring has to be looked at for the next.
     """
     cdef Py_ssize_t begin = 0
-    cdef Py_ssize_t end, i, ring
+    cdef Py_ssize_t end, i
     cdef int32_t k, neighbor
-    for ring in range(n_rings):
+    for _ in range(n_rings):
         end = n_selected
         if begin == end:
             return n_selected

@@ -62,12 +62,16 @@ cdef inline int32_t n_neighbors_in_time(
     cdef int32_t k, neighbor
     for k in range(indptr[pixel], indptr[pixel + 1]):
         neighbor = indices[k]
-        if level[neighbor] & bit:
-            count += fabsf(peak_time[pixel] - peak_time[neighbor]) < limit
+        # no branch: whether a neighbour is selected and in time is hard to foretell
+        count += ((level[neighbor] & bit) != 0) & (
+            fabsf(peak_time[pixel] - peak_time[neighbor]) < limit
+        )
     return count
 
 
-cdef inline void keep_next(const int32_t* bright, Py_ssize_t n_bright, uint8_t* level) noexcept nogil:
+cdef inline void keep_next(
+    const int32_t* bright, Py_ssize_t n_bright, uint8_t* level
+) noexcept nogil:
     """Keep what a step has marked as NEXT, and only that."""
     cdef Py_ssize_t i
     cdef uint8_t known
@@ -76,15 +80,21 @@ cdef inline void keep_next(const int32_t* bright, Py_ssize_t n_bright, uint8_t* 
         level[bright[i]] = (known & ~(KEPT | NEXT)) | (KEPT if known & NEXT else 0)
 
 
-cdef inline void keep_in_time(
+cdef inline bint keep_in_time(
     const int32_t* bright, Py_ssize_t n_bright, const int32_t* indptr, const int32_t* indices,
     const float* peak_time, Py_ssize_t needed, float limit, uint8_t* level
 ) noexcept nogil:
-    """Keep pixels with as many kept neighbours in time as are needed."""
+    """Keep pixels with as many kept neighbours in time as are needed; tell whether any goes."""
+    cdef bint any_goes = False
     cdef Py_ssize_t i
     for i in range(n_bright):
-        if level[bright[i]] & KEPT and n_neighbors_in_time(
+        if not level[bright[i]] & KEPT:
+            continue
+        if n_neighbors_in_time(
             KEPT, level, peak_time, limit, bright[i], indptr, indices
         ) >= needed:
             level[bright[i]] |= NEXT
+        else:
+            any_goes = True
     keep_next(bright, n_bright, level)
+    return any_goes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ RULES = np.dtype(
 """A cleaning without its thresholds, as compiled code takes it."""
 
 Rules = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.void]]
-"""picture and boundary for every pixel, and a row of `RULES`."""
+"""picture and boundary for every pixel, and a row of `RULES`; read-only."""
 
 Room = tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float64], NDArray[np.int16]]
 """Room that compiled code works in; one for each thread."""
@@ -223,6 +225,12 @@ def rules_of(cleaning: Cleaning, n_pixels: int) -> Rules:
             expected=" or ".join(method.__name__ for method in METHODS),
             do="Say how to clean, for instance TailCuts(picture=8, boundary=4)",
         )
+    return _rules(cleaning, n_pixels)
+
+
+@lru_cache(maxsize=64)
+def _rules(cleaning: Cleaning, n_pixels: int) -> Rules:
+    """Remember what a value says: events one by one spend more on this than on their pixels."""
     row = np.zeros(1, RULES)
     row["method"] = METHODS.index(type(cleaning))
     for name, value in _numbers(cleaning).items():
@@ -230,7 +238,10 @@ def rules_of(cleaning: Cleaning, n_pixels: int) -> Rules:
     picture = thresholds("picture", cleaning.picture, n_pixels)
     if isinstance(cleaning, NightSky) and cleaning.pedestal_std is not None:
         picture = _above_noise(cleaning, picture)
-    return picture, thresholds("boundary", cleaning.boundary, n_pixels), row
+    rules = picture, thresholds("boundary", cleaning.boundary, n_pixels), row
+    for numbers in rules:
+        numbers.setflags(write=False)
+    return rules
 
 
 def _numbers(cleaning: Cleaning) -> dict[str, float]:

@@ -11,6 +11,7 @@ from awlta.kernels import (
     HILLAS,
     PARAMETERS,
     CameraGeometry,
+    TailCuts,
     describe,
     hillas,
     image_parameters,
@@ -20,7 +21,12 @@ from awlta.kernels import (
     tailcuts,
 )
 
-OPTIONS = ({}, {"keep_isolated": True}, {"min_picture_neighbors": 2})
+OPTIONS = (
+    {"min_picture_neighbors": 0},
+    {"min_picture_neighbors": 0, "keep_isolated": True},
+    {"min_picture_neighbors": 2},
+)
+CUTS = TailCuts(4, 2, min_picture_neighbors=0)
 
 
 def image(*charges):
@@ -164,14 +170,14 @@ def test_a_strange_charge_spoils_its_own_event_only(hexagon, charge):
 
 def test_a_camera_of_one_pixel_is_cleaned_and_described():
     geometry = CameraGeometry.from_positions(np.zeros(1), np.zeros(1), "square", area=1.0)
-    cleaned = image_parameters(image(9), geometry, 8, 4, keep_isolated=True)
+    cleaned = image_parameters(image(9), geometry, TailCuts(8, 4, keep_isolated=True))
     assert cleaned.masks.tolist() == [[True]]
     assert cleaned.parameters["n_pixels"].tolist() == [-1]
     assert islands(cleaned.masks, geometry.neighbors)[1].tolist() == [1]
 
 
 def test_a_batch_of_no_events_is_no_error(hexagon):
-    cleaned = image_parameters(np.zeros((0, 7), np.float32), hexagon, 8, 4)
+    cleaned = image_parameters(np.zeros((0, 7), np.float32), hexagon, TailCuts(8, 4))
     assert (cleaned.masks.shape, cleaned.parameters.shape) == ((0, 7), (0,))
     assert largest_island(np.zeros((0, 7), np.int16)).shape == (0, 7)
 
@@ -191,7 +197,7 @@ def assert_same_parameters(found, expected):
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_kernel_and_twin_agree_on_showers(camera, images, options):
-    cleaned = image_parameters(images, camera, 4.1, 2.3, **options)
+    cleaned = image_parameters(images, camera, TailCuts(4.1, 2.3, **options))
     masks = reference.tailcuts(images, camera.neighbors, 4.1, 2.3, **options)
     np.testing.assert_array_equal(cleaned.masks, masks)
     assert np.isfinite(cleaned.parameters["intensity"]).sum() > 30
@@ -234,25 +240,25 @@ def test_kernel_and_twin_agree_on_any_image(picture_images, picture, boundary, k
 
 
 def test_an_event_does_not_depend_on_its_batch(camera, images):
-    whole = image_parameters(images, camera, 4, 2)
+    whole = image_parameters(images, camera, CUTS)
     for event in range(len(images)):
-        alone = image_parameters(images[event : event + 1], camera, 4, 2)
+        alone = image_parameters(images[event : event + 1], camera, CUTS)
         assert alone.masks.tobytes() == whole.masks[event].tobytes()
         assert alone.parameters.tobytes() == whole.parameters[event : event + 1].tobytes()
 
 
 def test_threads_that_share_a_camera_do_not_disturb_each_other(camera, images):
-    expected = image_parameters(images, camera, 4, 2).parameters.tobytes()
+    expected = image_parameters(images, camera, CUTS).parameters.tobytes()
     with ThreadPoolExecutor(4) as pool:
-        runs = [pool.submit(image_parameters, images, camera, 4, 2) for _ in range(40)]
+        runs = [pool.submit(image_parameters, images, camera, CUTS) for _ in range(40)]
     assert {run.result().parameters.tobytes() for run in runs} == {expected}
 
 
 def test_read_only_and_strided_images_give_the_same(camera, images):
-    expected = image_parameters(images, camera, 4, 2)
+    expected = image_parameters(images, camera, CUTS)
     locked = images.copy()
     locked.setflags(write=False)
-    assert image_parameters(locked, camera, 4, 2).parameters.tobytes() == (
+    assert image_parameters(locked, camera, CUTS).parameters.tobytes() == (
         expected.parameters.tobytes()
     )
     fortran = np.asfortranarray(images)
@@ -285,7 +291,7 @@ def test_images_of_another_camera_are_refused(hexagon, wrong):
         lambda: tailcuts(wrong, hexagon.neighbors, 8, 4),
         lambda: hillas(wrong, everywhere, hexagon),
         lambda: describe(wrong, everywhere, hexagon),
-        lambda: image_parameters(wrong, hexagon, 8, 4),
+        lambda: image_parameters(wrong, hexagon, CUTS),
     ):
         with pytest.raises(BadValue, match="images"):
             call()
