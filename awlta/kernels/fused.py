@@ -16,7 +16,10 @@ from .geometry import CameraGeometry
 from .images.cleaning import thresholds
 from .images.parameters import WITHOUT_LIGHT
 from .neighbors import MAX_PIXELS
-from .waveforms.extraction import Pulses, raw_arguments
+from .waveforms.correction import Correction
+from .waveforms.extraction import Pulses, raw_arguments, room
+from .waveforms.extractors import Extractor, LocalPeak
+from .waveforms.gain import raw
 
 MOST_THREADS = 1024
 
@@ -46,12 +49,12 @@ def parametrise_raw(
     picture: float | NDArray[np.float32],
     boundary: float | NDArray[np.float32],
     *,
+    extractor: Extractor = LocalPeak(),
     selected_gain: NDArray[np.int8] | None = None,
     threshold: float = 4000.0,
-    width: int = 7,
-    shift: int = 3,
     sampling_rate: float = 1.0,
     unusable: NDArray[np.bool_] | None = None,
+    correction: Correction | None = None,
     keep_isolated: bool = False,
     min_picture_neighbors: int = 0,
     keep_images: bool = True,
@@ -64,7 +67,7 @@ def parametrise_raw(
     Parameters
     ----------
     waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
-    pedestal, dc_to_pe, selected_gain, threshold, width, shift, sampling_rate, unusable
+    pedestal, dc_to_pe, extractor, selected_gain, threshold, sampling_rate, unusable, correction
         As in `extract_raw`.
     geometry : CameraGeometry
     picture, boundary, keep_isolated, min_picture_neighbors
@@ -80,17 +83,26 @@ def parametrise_raw(
     BadValue
         For arrays of another type or shape, a gain that does not exist, or numbers out of range.
     """
-    window = (width, shift, sampling_rate)
-    arguments, gain = raw_arguments(
-        waveforms, pedestal, dc_to_pe, selected_gain, threshold, window, unusable
-    )
-    n_events, _, n_pixels, n_samples = arguments[0].shape
+    n_pixels = raw(waveforms).shape[2]
     if n_pixels != geometry.n_pixels:
         raise BadValue(
             f"waveforms of {n_pixels} pixels for a camera of {geometry.n_pixels}",
             expected="as many pixels as the geometry has",
             do="Take the geometry of the telescope that the events are of",
         )
+    arguments, gain = raw_arguments(
+        waveforms,
+        pedestal,
+        dc_to_pe,
+        extractor,
+        selected_gain,
+        threshold,
+        sampling_rate,
+        unusable,
+        geometry,
+        correction,
+    )
+    n_events, _, _, n_samples = arguments[0].shape
     neighbors = geometry.neighbors
     cleaning = (
         thresholds("picture", picture, n_pixels),
@@ -99,32 +111,38 @@ def parametrise_raw(
         checks.whole("min_picture_neighbors", min_picture_neighbors, 0, MAX_PIXELS),
     )
     camera = (geometry.pixels, geometry.border, neighbors.indptr, neighbors.indices)
+    # those of the camera are needed anyhow, whatever the extractor looks at
+    how, factors = arguments[7:9]
     n_kept, shape = n_events if keep_images else 0, (2, 1, n_pixels)
     is_given = selected_gain is not None
     charge, peak_time = (np.empty((n_kept, n_pixels), np.float32) for _ in range(2))
     masks = np.empty((n_events, n_pixels), np.bool_)
+    is_valid = np.ones(n_events, np.bool_)
     rows = np.full(n_events, WITHOUT_LIGHT)
 
     def work(part: slice) -> None:
-        raw, pedestals, factors, mask = arguments[:4]
+        counts, pedestals, to_pe, mask = arguments[:4]
         # one row is used for all events where nobody wants them
         gains = gain[part] if is_given or keep_images else np.zeros((1, n_pixels), np.int8)
         images = (charge[part], peak_time[part]) if keep_images else np.empty(shape, np.float32)
         _fused.parametrise(
-            raw[part],
+            counts[part],
             pedestals,
-            factors,
+            to_pe,
             mask[part],
-            *arguments[4:],
+            *arguments[4:7],
+            how,
+            factors,
             *cleaning,
             *camera,
-            np.empty(n_samples, np.float32),
+            room(how, n_pixels, n_samples),
             np.empty((2, n_pixels + 1), np.int32),
             np.empty((3, n_pixels)),
             np.zeros(n_pixels, np.int16),
             gains,
             images[0],
             images[1],
+            is_valid[part].view(np.uint8),
             masks[part].view(np.uint8),
             rows[part],
         )
@@ -137,5 +155,5 @@ def parametrise_raw(
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, parts))
-    pulses = Pulses(charge, peak_time, gain) if keep_images else None
+    pulses = Pulses(charge, peak_time, gain, is_valid) if keep_images else None
     return Showers(pulses, masks, rows)
