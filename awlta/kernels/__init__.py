@@ -5,7 +5,7 @@ interpreter's lock. An event's numbers do not depend on the batch it came in. `r
 function again in plain NumPy.
 """
 
-from .fused import Showers, parametrise_raw
+from .chain import Chain, Showers
 from .geometry import CameraGeometry
 from .identity import source_digest
 from .images import (
@@ -41,9 +41,22 @@ from .instructions import instruction_set, instruction_sets, use_instruction_set
 from .muons import MUON, MuonOptions, muon_rings
 from .neighbors import Neighbors, PixelShape
 from .waveforms import (
+    BaselineSubtractedNeighborPeak,
+    Correction,
+    Deconvolution,
+    Extractor,
+    FixedWindow,
+    FlashCam,
     FoldedCalibration,
+    FullWaveform,
+    GlobalPeak,
+    LocalPeak,
+    NeighborPeak,
     PixelStatus,
     Pulses,
+    SlidingWindowMax,
+    TwoPass,
+    Variance,
     extract,
     extract_raw,
     fixed_gain,
@@ -51,6 +64,7 @@ from .waveforms import (
     integer_shift,
     is_usable,
     n_gains_stored,
+    pulse_correction,
     select_gain,
     shift_waveforms,
 )
@@ -59,13 +73,24 @@ __all__ = [
     "HILLAS",
     "MUON",
     "PARAMETERS",
+    "BaselineSubtractedNeighborPeak",
     "CameraGeometry",
+    "Chain",
     "CleanedImages",
     "Cleaning",
+    "Correction",
+    "Deconvolution",
+    "Extractor",
     "Fact",
+    "FixedWindow",
+    "FlashCam",
     "FoldedCalibration",
+    "FullWaveform",
+    "GlobalPeak",
+    "LocalPeak",
     "Mars",
     "MuonOptions",
+    "NeighborPeak",
     "Neighbors",
     "NightSky",
     "PixelShape",
@@ -75,10 +100,13 @@ __all__ = [
     "Reduction",
     "RingsReduction",
     "Showers",
+    "SlidingWindowMax",
     "Stored",
     "TailCuts",
     "TailCutsReduction",
     "TimeConstrained",
+    "TwoPass",
+    "Variance",
     "brightest_island",
     "clean",
     "describe",
@@ -98,7 +126,7 @@ __all__ = [
     "largest_island",
     "muon_rings",
     "n_gains_stored",
-    "parametrise_raw",
+    "pulse_correction",
     "reduce_volume",
     "remove_pixels",
     "select_gain",

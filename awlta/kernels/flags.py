@@ -10,6 +10,12 @@ _PULSES = (
     *("waveforms/_pulses.pxd", "waveforms/_trace.pxd"),
     *("waveforms/_pulse.h", "waveforms/_pulse_lanes.h", "_instructions.h"),
 )
+_EXTRACTORS = (
+    *("waveforms/_extractors.pxd", "waveforms/_two_pass.pxd", "waveforms/_traces.pxd"),
+    *("waveforms/_traces.h", "waveforms/_traces_lanes.h", "waveforms/_peaks_lanes.h", *_PULSES),
+    *("images/_islands.pxd", "images/_moments.pxd", "images/_scan.pxd"),
+    *("images/_tailcuts.pxd", "images/_timing.pxd", "waveforms/compiled.py"),
+)
 _TAILCUTS = ("images/_tailcuts.pxd", "images/_scan.pxd")
 _CLEANING = (
     *("images/_cleaning.pxd", "images/_times.pxd", "images/_rings.pxd", "images/_islands.pxd"),
@@ -28,13 +34,20 @@ STAGES = {
     "instructions": ("_instructions.pyx", "_instructions.h"),
     "gain": ("waveforms/_gain.pyx", *_TRACE),
     "shift": ("waveforms/_shift.pyx", "waveforms/_shift.pxd"),
-    "extract": ("waveforms/_extract.pyx", *_PULSES),
+    "extract": ("waveforms/_extract.pyx", *_EXTRACTORS, "neighbors.py"),
     "interpolate": ("images/_interpolate.pyx", "images/_interpolate.pxd", "images/_scan.pxd"),
     "clean": ("images/_clean.pyx", *_CLEANING, "neighbors.py"),
     "reduction": ("images/_reduction.pyx", *_CLEANING, "neighbors.py"),
     "hillas": ("images/_hillas.pyx", *_MOMENTS),
     "parameters": ("images/_parameters.pyx", *_DESCRIPTION, *_CAMERA),
     "rings": ("muons/_rings.pyx", *_RING, *_CAMERA),
-    "fused": ("_fused.pyx", *_PULSES, *_TAILCUTS, *_DESCRIPTION, *_CAMERA),
+    "chain": (
+        "_chain.pyx",
+        "images/_interpolate.pxd",
+        *_EXTRACTORS,
+        *_CLEANING,
+        *_DESCRIPTION,
+        *_CAMERA,
+    ),
 }
 """Stage -> the files that decide its numbers; the first one is compiled."""

@@ -93,21 +93,20 @@ class CameraImages(DataProduct):
     def _extract(
         self, block: EventBlock, constants: Constants | None, bad: np.ndarray
     ) -> kernels.Pulses:
-        window: dict[str, Any] = {
-            "width": self.parameters.width,
-            "shift": self.parameters.shift,
+        how: dict[str, Any] = {
+            "extractor": kernels.LocalPeak(self.parameters.width, self.parameters.shift),
             "sampling_rate": self.raw.telescope.camera.sampling_rate,
             "unusable": bad | ~block.pixel_ok,
         }
         if constants is None:
-            return kernels.extract(block.waveforms.astype(np.float32, copy=False), **window)
+            return kernels.extract(block.waveforms.astype(np.float32, copy=False), **how)
         threshold = self.parameters.gain_threshold
         return kernels.extract_raw(
             block.waveforms.astype(np.uint16, copy=False),
             constants.pedestal,
             constants.dc_to_pe,
             threshold=threshold,
-            **window,
+            **how,
         )
 
     def verify(self) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from awlta.errors import BadValue
 from awlta.kernels import (
+    LocalPeak,
     extract_raw,
     instruction_set,
     instruction_sets,
@@ -56,7 +57,7 @@ def test_all_sets_give_the_bytes_of_the_definition(
     pedestal = rng.normal(300, 20, (n_gains, n_pixels)).astype(np.float32)
     factor = rng.normal(0.05, 0.01, (n_gains, n_pixels)).astype(np.float32)
     factor[:, 0] = rng.choice([factor[0, 0], -1.0, np.inf, np.nan])  # goes pixel by pixel
-    window = {"width": width, "shift": shift, "threshold": 20_000.0, "sampling_rate": 0.7}
+    window = {"extractor": LocalPeak(width, shift), "threshold": 20_000.0, "sampling_rate": 0.7}
     window["unusable"] = rng.random((3, n_pixels)) < 0.1
     wanted = reference.extract_raw(raw, pedestal, factor, **window)
     given_gain = rng.integers(0, n_gains, (3, n_pixels)).astype(np.int8)

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ..waveforms import Pulses
+from ..geometry import CameraGeometry
+from ..waveforms import (
+    BaselineSubtractedNeighborPeak,
+    Deconvolution,
+    Extractor,
+    FixedWindow,
+    GlobalPeak,
+    LocalPeak,
+    NeighborPeak,
+    Pulses,
+    SlidingWindowMax,
+    Variance,
+)
+
+Traces = NDArray[np.float32]
+Integers = NDArray[np.int64]
+Windows = tuple[Traces, Traces]
+"""Charge and time of each pixel."""
 
 
 def select_gain(waveforms: NDArray[np.uint16], threshold: float = 4000.0) -> NDArray[np.int8]:
@@ -21,15 +40,13 @@ def select_gain(waveforms: NDArray[np.uint16], threshold: float = 4000.0) -> NDA
 
 def extract_raw(
     waveforms: NDArray[np.uint16],
-    pedestal: NDArray[np.float32],
-    dc_to_pe: NDArray[np.float32],
+    pedestal: Traces,
+    dc_to_pe: Traces,
+    extractor: Extractor = LocalPeak(),
     *,
     selected_gain: NDArray[np.int8] | None = None,
     threshold: float = 4000.0,
-    width: int = 7,
-    shift: int = 3,
-    sampling_rate: float = 1.0,
-    unusable: NDArray[np.bool_] | None = None,
+    **options: Any,
 ) -> Pulses:
     """Choose the gain, calibrate in float32, then `extract`."""
     gain = select_gain(waveforms, threshold) if selected_gain is None else selected_gain
@@ -39,46 +56,142 @@ def extract_raw(
         counts = waveforms[event, chosen, pixels].astype(np.float32)
         calibrated[event] = counts - pedestal[chosen, pixels, None]
         calibrated[event] *= dc_to_pe[chosen, pixels, None]
-    pulses = extract(
-        calibrated, width=width, shift=shift, sampling_rate=sampling_rate, unusable=unusable
-    )
-    return Pulses(pulses.charge, pulses.peak_time, gain.copy())
+    return extract(calibrated, extractor, selected_gain=gain, **options)
 
 
 def extract(
-    waveforms: NDArray[np.float32],
+    waveforms: Traces,
+    extractor: Extractor = LocalPeak(),
     *,
-    width: int = 7,
-    shift: int = 3,
+    selected_gain: NDArray[np.int8] | None = None,
     sampling_rate: float = 1.0,
     unusable: NDArray[np.bool_] | None = None,
+    geometry: CameraGeometry | None = None,
+    correction: Traces | Deconvolution | None = None,
 ) -> Pulses:
-    """Sum a window around each pixel's own first maximum; mean time over its positive samples.
+    """Find the windows by the method of the extractor, then sum them: see `window_sums`."""
+    shape = waveforms.shape[:2]
+    gain = np.zeros(shape, np.int8) if selected_gain is None else selected_gain.copy()
+    off = np.broadcast_to(np.zeros(shape[1], np.bool_) if unusable is None else unusable, shape)
+    blank = np.zeros(shape, np.float32)
+    pulses = Pulses(blank, blank.copy(), gain, np.ones(len(waveforms), np.bool_))
+    for event, (given, unused) in enumerate(zip(waveforms, off, strict=True)):
+        traces = np.where(unused[:, None], np.float32(0), given)
+        if traces.shape[1] == 1:
+            found: Windows = traces[:, 0], np.zeros(shape[1], np.float32)
+        else:
+            with np.errstate(all="ignore"):
+                found = _pulses(
+                    traces, unused, extractor, np.float32(sampling_rate), geometry,
+                    None if correction is None else _of_gain(correction, gain[event]),
+                )  # fmt: skip
+        pulses.charge[event] = np.where(unused, np.float32(0), found[0])
+        pulses.peak_time[event] = np.where(unused, np.float32(0), found[1])
+    return pulses
 
-    The local-peak window sum of the imaging Cherenkov telescopes.
+
+def _of_gain(correction: Traces | Deconvolution, gain: NDArray[np.int8]) -> Any:
+    return correction if isinstance(correction, Deconvolution) else correction[..., gain]
+
+
+def _pulses(
+    traces: Traces,
+    unusable: NDArray[np.bool_],
+    extractor: Extractor,
+    rate: np.float32,
+    geometry: CameraGeometry | None,
+    correction: Any,
+) -> Windows:
+    n_pixels, n_samples = traces.shape
+    peak = np.zeros(n_pixels, np.int64)
+    width, shift = getattr(extractor, "width", n_samples), getattr(extractor, "shift", 0)
+    factor = np.float32(1) if correction is None else correction
+    match extractor:
+        case Variance():
+            return _variance(traces) * factor, np.zeros(n_pixels, np.float32)
+        case SlidingWindowMax():
+            charge, time = _sliding(traces, width, rate)
+            return charge * factor, time
+        case FixedWindow():
+            peak += extractor.peak_index
+        case GlobalPeak():
+            peak += _global_peak(traces, unusable, extractor.pixel_fraction)
+        case LocalPeak():
+            peak = traces.argmax(axis=1)
+        case BaselineSubtractedNeighborPeak(baseline_start=start, baseline_end=end):
+            traces = traces - traces[:, start:end].mean(axis=1)[:, None]
+            traces[unusable] = 0
+            peak = neighbor_sums(traces, geometry, extractor.local_weight).argmax(axis=1)
+        case NeighborPeak():
+            peak = neighbor_sums(traces, geometry, extractor.local_weight).argmax(axis=1)
+    charge, time = window_sums(traces, peak - shift, peak - shift + width, peak, rate)
+    return charge * factor, time
+
+
+def window_sums(
+    traces: Traces, start: Integers, end: Integers, otherwise: NDArray[Any], rate: np.float32
+) -> Windows:
+    """Sum the samples [start, end) of each pixel, in float64, sample after sample.
+
+    Time is the mean of the positive samples, weighted by them, in float32; without any, or with a
+    sample that is not finite, another sample's.
     """
-    n_samples = waveforms.shape[-1]
-    sample = np.arange(n_samples)
-    peak = waveforms.argmax(axis=-1)
-    start = (peak - shift)[..., None]
-    window = np.where((sample >= start) & (sample < start + width), waveforms, np.float32(0))
+    sample = np.arange(traces.shape[1])
+    inside = (sample >= start[:, None]) & (sample < end[:, None])
+    window = np.where(inside, traces, np.float32(0))
     light = np.where(window > 0, window, np.float32(0))
-    total, weight = np.zeros(peak.shape), np.zeros(peak.shape, np.float32)
-    moment, rate = np.zeros(peak.shape, np.float32), np.float32(sampling_rate)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for n in range(n_samples):  # one after the other: a sum depends on its order
-            total += window[..., n]
-            weight += light[..., n]
-            moment += light[..., n] * np.float32(n)
-        charge = total.astype(np.float32)
+    total = np.zeros(len(traces))
+    weight, moment = np.zeros((2, len(traces)), np.float32)
+    for n in sample:  # one after the other: a sum depends on its order
+        total += window[:, n]
+        weight += light[:, n]
+        moment += light[:, n] * np.float32(n)
+    charge = total.astype(np.float32)
     has_light = (weight > 0) & np.isfinite(weight) & np.isfinite(charge)
-    mean_sample = moment / np.where(has_light, weight, np.float32(1))
-    peak_time = np.where(has_light, mean_sample, peak.astype(np.float32)) / rate
-    if n_samples == 1:
-        charge, peak_time = waveforms[..., 0], np.zeros(waveforms.shape[:-1], np.float32)
-    used = ~(np.zeros(charge.shape, np.bool_) if unusable is None else unusable)
-    return Pulses(
-        np.where(used, charge, np.float32(0)),
-        np.where(used, peak_time, np.float32(0)),
-        np.zeros(charge.shape, np.int8),
-    )
+    mean = moment / np.where(has_light, weight, np.float32(1))
+    return charge, np.where(has_light, mean, otherwise.astype(np.float32)) / rate
+
+
+def neighbor_sums(
+    traces: NDArray[Any], geometry: CameraGeometry | None, local_weight: int
+) -> NDArray[Any]:
+    """Add up the traces of each pixel's neighbours, in the order of their list."""
+    assert geometry is not None
+    sums = np.zeros_like(traces)
+    if local_weight:
+        sums += traces * traces.dtype.type(local_weight)
+    indptr, indices = geometry.neighbors.indptr, geometry.neighbors.indices
+    for pixel in range(len(traces)):
+        for neighbor in indices[indptr[pixel] : indptr[pixel + 1]]:
+            sums[pixel] += traces[neighbor]
+    return sums
+
+
+def _global_peak(traces: Traces, unusable: NDArray[np.bool_], fraction: float) -> int:
+    used = np.flatnonzero(~unusable)
+    if fraction < 1:
+        top = traces[used].max(axis=1)
+        used = used[np.lexsort((used, top))[::-1][: int(fraction * len(traces))]]
+    mean = np.zeros(traces.shape[1], np.float32)
+    for pixel in used:
+        mean += traces[pixel]
+    return int((mean.astype(np.float64) / len(used)).astype(np.float32).argmax())
+
+
+def _variance(traces: Traces) -> Traces:
+    is_number = ~np.isnan(traces)
+    count = is_number.sum(axis=1).astype(np.float64)
+    samples = np.where(is_number, traces, 0).astype(np.float64)
+    mean = np.cumsum(samples, axis=1)[:, -1] / count  # one after the other
+    squares = np.where(is_number, (samples - mean[:, None]) ** 2, 0)
+    return (np.cumsum(squares, axis=1)[:, -1] / count).astype(np.float32)
+
+
+def _sliding(traces: Traces, width: int, rate: np.float32) -> Windows:
+    width = min(width, traces.shape[1])
+    running = np.cumsum(np.pad(traces, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+    sums = running[:, width:] - running[:, :-width]
+    start = sums.argmax(axis=1)
+    middle = start.astype(np.float32) + np.float32(0.5) * np.float32(width)
+    charge = np.take_along_axis(sums, start[:, None], axis=1)[:, 0].astype(np.float32)
+    return charge, window_sums(traces, start, start + width, middle, rate)[1]

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from awlta.errors import BadValue
-
 from .. import checks
+from ..geometry import CameraGeometry
 from ..instructions import number_in_use
-from . import _extract
+from . import _extract, compiled
+from .correction import Correction
+from .extractors import Extractor, LocalPeak
 from .gain import gains, raw, threshold_counts
-
-FAR = 1_000_000
-"""Beyond any waveform; bounds widths and shifts so that index arithmetic cannot overflow."""
-
 
 RawArguments = tuple[
     NDArray[np.uint16],
@@ -27,12 +23,10 @@ RawArguments = tuple[
     bool,
     int,
     int,
-    int,
-    float,
-    int,
+    *compiled.CameraArguments,
 ]
-"""Waveforms, pedestal, dc_to_pe, unusable, whether to choose the gain, threshold, width, shift,
-sampling_rate, and the number of the instruction set: as compiled code takes them."""
+"""Waveforms, pedestal, dc_to_pe, unusable, whether to choose the gain, threshold, the number of the
+instruction set, and what `compiled.arguments` returns: as compiled code takes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,48 +38,54 @@ class Pulses:
     charge : float32 (n_events, n_pixels), p.e.
     peak_time : float32 (n_events, n_pixels), ns since the first sample
     selected_gain : int8 (n_events, n_pixels)
-        0 high or only gain, 1 low gain. All 0 where waveforms came calibrated.
+        0 high or only gain, 1 low gain. As given, or all 0, where waveforms came calibrated.
+    is_valid : bool (n_events)
+        False where `TwoPass` had to leave it at its first pass.
     """
 
     charge: NDArray[np.float32]
     peak_time: NDArray[np.float32]
     selected_gain: NDArray[np.int8]
+    is_valid: NDArray[np.bool_]
 
 
 def extract_raw(
     waveforms: NDArray[np.uint16],
     pedestal: NDArray[np.float32],
     dc_to_pe: NDArray[np.float32],
+    extractor: Extractor = LocalPeak(),
     *,
     selected_gain: NDArray[np.int8] | None = None,
     threshold: float = 4000.0,
-    width: int = 7,
-    shift: int = 3,
     sampling_rate: float = 1.0,
     unusable: NDArray[np.bool_] | None = None,
+    geometry: CameraGeometry | None = None,
+    correction: Correction | None = None,
 ) -> Pulses:
-    """Choose the gain, calibrate and integrate around the peak, in one pass over raw waveforms.
+    """Choose the gain, calibrate, and find charge and time, while an event is at hand.
 
-    A sample in p.e. is ``(count - pedestal) * dc_to_pe``. The window begins `shift` samples before
-    the first maximum of the pixel's waveform, is `width` long and is cut at both ends. Charge is
-    its sum; time the mean of its positive samples, weighted by them, or the maximum's if there are
-    none. A waveform of one sample is its own charge, at time 0. A NaN sample counts as the
-    maximum; with a sample that is not finite in the window, neither is the charge, and the time is
-    the maximum's.
+    A sample in p.e. is ``(count - pedestal) * dc_to_pe``. A waveform of one sample is its own
+    charge, at time 0. A NaN sample counts as the maximum; with a sample that is not finite in the
+    window, neither is the charge, and the time is the maximum's.
 
     Parameters
     ----------
     waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
     pedestal : float32 (n_gains, n_pixels), ADC counts
     dc_to_pe : float32 (n_gains, n_pixels), p.e. per ADC count
+    extractor : Extractor
+        The method and its numbers.
     selected_gain : int8 (n_events, n_pixels), optional
         The choice already made; otherwise as `select_gain`.
     threshold : float, ADC counts
         As in `select_gain`; of no effect where `selected_gain` is given.
-    width, shift : int, samples
     sampling_rate : float, GHz
     unusable : bool (n_pixels) or (n_events, n_pixels), optional
-        Pixels to leave at charge 0 and time 0.
+        Pixels to leave at charge 0 and time 0, and out of the sums of their neighbours.
+    geometry : CameraGeometry, optional
+        For the extractors that look at neighbours.
+    correction : as `pulse_correction` gives it for the extractor, optional
+        Without it charges are the sums themselves. `FlashCam` needs it.
 
     Raises
     ------
@@ -96,15 +96,23 @@ def extract_raw(
         waveforms,
         pedestal,
         dc_to_pe,
+        extractor,
         selected_gain,
         threshold,
-        (width, shift, sampling_rate),
+        sampling_rate,
         unusable,
+        geometry,
+        correction,
     )
     n_events, _, n_pixels, n_samples = arguments[0].shape
-    pulses = _blank(n_events, n_pixels, gain)
+    pulses = blank(n_events, n_pixels, gain)
     _extract.extract_raw(
-        *arguments, np.empty(n_samples, np.float32), gain, pulses.charge, pulses.peak_time
+        *arguments,
+        room(arguments[7], n_pixels, n_samples),
+        gain,
+        pulses.charge,
+        pulses.peak_time,
+        pulses.is_valid.view(np.uint8),
     )
     return pulses
 
@@ -113,17 +121,20 @@ def raw_arguments(
     waveforms: NDArray[np.uint16],
     pedestal: NDArray[np.float32],
     dc_to_pe: NDArray[np.float32],
+    extractor: Extractor,
     selected_gain: NDArray[np.int8] | None,
     threshold: float,
-    window: tuple[int, int, float],
+    sampling_rate: float,
     unusable: NDArray[np.bool_] | None,
+    geometry: CameraGeometry | None,
+    correction: Correction | None,
 ) -> tuple[RawArguments, NDArray[np.int8]]:
     """Check what `extract_raw` is given; return the compiled code's arguments, and the gains.
 
     The gains are a copy of those given, or room for those to be chosen.
     """
     waveforms = raw(waveforms)
-    n_events, n_gains, n_pixels, _ = waveforms.shape
+    n_events, n_gains, n_pixels, n_samples = waveforms.shape
     lengths = {"n_gains": n_gains, "n_pixels": n_pixels}
     pedestal = checks.array("pedestal", pedestal, np.float32, ("n_gains", "n_pixels"), **lengths)
     dc_to_pe = checks.array("dc_to_pe", dc_to_pe, np.float32, ("n_gains", "n_pixels"), **lengths)
@@ -133,27 +144,36 @@ def raw_arguments(
         gain = gains(selected_gain, n_events, n_gains, n_pixels)
     mask = _unusable(unusable, n_events, n_pixels)
     choose = selected_gain is None and n_gains == 2
-    chosen = (choose, threshold_counts(threshold), *_window(*window), number_in_use())
-    return (waveforms, pedestal, dc_to_pe, mask, *chosen), gain
+    chosen = (choose, threshold_counts(threshold), number_in_use())
+    shape = (n_pixels, n_samples, n_gains)
+    camera = compiled.arguments(extractor, shape, sampling_rate, geometry, correction)
+    return (waveforms, pedestal, dc_to_pe, mask, *chosen, *camera), gain
 
 
 def extract(
     waveforms: NDArray[np.float32],
+    extractor: Extractor = LocalPeak(),
     *,
-    width: int = 7,
-    shift: int = 3,
+    selected_gain: NDArray[np.int8] | None = None,
     sampling_rate: float = 1.0,
     unusable: NDArray[np.bool_] | None = None,
+    geometry: CameraGeometry | None = None,
+    correction: Correction | None = None,
 ) -> Pulses:
-    """Integrate waveforms that are calibrated already, around the peak, as `extract_raw`.
+    """Find charge and time in waveforms that are calibrated already, as `extract_raw`.
 
     Parameters
     ----------
     waveforms : float32 (n_events, n_pixels, n_samples), p.e. per sample
-    width, shift : int, samples
+    extractor : Extractor
+        The method and its numbers.
+    selected_gain : int8 (n_events, n_pixels), optional
+        The gains that the waveforms are of, for their correction.
     sampling_rate : float, GHz
     unusable : bool (n_pixels) or (n_events, n_pixels), optional
-        Pixels to leave at charge 0 and time 0.
+        Pixels to leave at charge 0 and time 0, and out of the sums of their neighbours.
+    geometry, correction : optional
+        As in `extract_raw`.
 
     Raises
     ------
@@ -162,19 +182,43 @@ def extract(
     """
     axes = ("n_events", "n_pixels", "n_samples")
     waveforms = checks.array("waveforms", waveforms, np.float32, axes)
-    n_events, n_pixels, _ = waveforms.shape
-    window = _window(width, shift, sampling_rate)
-    pulses = _blank(n_events, n_pixels, np.zeros((n_events, n_pixels), np.int8))
-    unusable_bytes = _unusable(unusable, n_events, n_pixels)
-    _extract.extract(waveforms, unusable_bytes, *window, pulses.charge, pulses.peak_time)
+    n_events, n_pixels, n_samples = waveforms.shape
+    shape = (n_pixels, n_samples, None)
+    camera = compiled.arguments(extractor, shape, sampling_rate, geometry, correction)
+    n_gains = camera[1].shape[1] if len(camera[1]) else 2
+    if selected_gain is None:
+        gain = np.zeros((n_events, n_pixels), np.int8)
+    else:
+        gain = gains(selected_gain, n_events, n_gains, n_pixels)
+    pulses = blank(n_events, n_pixels, gain)
+    _extract.extract(
+        waveforms,
+        _unusable(unusable, n_events, n_pixels),
+        number_in_use(),
+        *camera,
+        room(camera[0], n_pixels, n_samples),
+        gain,
+        pulses.charge,
+        pulses.peak_time,
+        pulses.is_valid.view(np.uint8),
+    )
     return pulses
 
 
-def _window(width: int, shift: int, sampling_rate: float) -> tuple[int, int, float]:
-    rate = checks.real("sampling_rate", sampling_rate, above=0.0)
-    if not math.isfinite(rate):
-        raise BadValue("sampling_rate is infinite", expected="GHz", do="Look it up in the readout")
-    return checks.whole("width", width, 1, FAR), checks.whole("shift", shift, -FAR, FAR), rate
+def blank(n_events: int, n_pixels: int, gain: NDArray[np.int8]) -> Pulses:
+    """Make room for the pulses of a batch."""
+    shape = (n_events, n_pixels)
+    return Pulses(
+        np.empty(shape, np.float32),
+        np.empty(shape, np.float32),
+        gain,
+        np.ones(n_events, np.bool_),
+    )
+
+
+def room(how: NDArray[np.void], n_pixels: int, n_samples: int) -> NDArray[np.uint8]:
+    """Make room for an extractor to work in, for one thread."""
+    return np.zeros(_extract.room(how, n_pixels, n_samples), np.uint8)
 
 
 def _unusable(
@@ -190,8 +234,3 @@ def _unusable(
             "unusable", unusable, np.bool_, axes, n_events=n_events, n_pixels=n_pixels
         )
     return np.broadcast_to(mask.view(np.uint8), (n_events, n_pixels))
-
-
-def _blank(n_events: int, n_pixels: int, gain: NDArray[np.int8]) -> Pulses:
-    shape = (n_events, n_pixels)
-    return Pulses(np.empty(shape, np.float32), np.empty(shape, np.float32), gain)

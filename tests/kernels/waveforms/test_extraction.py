@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from awlta.errors import BadValue
-from awlta.kernels import extract, extract_raw, fixed_gain, reference, select_gain
+from awlta.kernels import LocalPeak, extract, extract_raw, fixed_gain, reference, select_gain
 
 
 def one_waveform(*samples):
@@ -52,18 +52,18 @@ def test_the_gain_can_be_fixed_by_hand():
 
 
 def test_the_window_lies_around_the_first_maximum():
-    pulses = extract(one_waveform(0, 0, 1, 5, 1, 0, 5, 0), width=3, shift=1)
+    pulses = extract(one_waveform(0, 0, 1, 5, 1, 0, 5, 0), LocalPeak(3, 1))
     assert pulses.charge.tolist() == [[7.0]]
     assert pulses.peak_time.tolist() == [[3.0]]
 
 
 def test_the_window_is_cut_at_both_ends():
-    pulses = extract(np.array([[[8, 1, 1, 1], [1, 1, 1, 8]]], np.float32), width=5, shift=2)
+    pulses = extract(np.array([[[8, 1, 1, 1], [1, 1, 1, 8]]], np.float32), LocalPeak(5, 2))
     assert pulses.charge.tolist() == [[10.0, 10.0]]
 
 
 def test_negative_samples_count_for_charge_and_not_for_time():
-    pulses = extract(one_waveform(-1, 3, 1, 0), width=4, shift=1)
+    pulses = extract(one_waveform(-1, 3, 1, 0), LocalPeak(4, 1))
     assert pulses.charge.tolist() == [[3.0]]
     assert pulses.peak_time.tolist() == [[1.25]]
 
@@ -77,12 +77,12 @@ def test_without_positive_samples_the_time_is_the_peak():
 
 
 def test_an_empty_window_gives_nothing_at_the_peak():
-    pulses = extract(one_waveform(0, 9, 0), width=2, shift=-5)
+    pulses = extract(one_waveform(0, 9, 0), LocalPeak(2, -5))
     assert (pulses.charge.item(), pulses.peak_time.item()) == (0.0, 1.0)
 
 
 def test_a_single_sample_is_the_charge_at_time_zero():
-    pulses = extract(one_waveform(6.5), width=7, shift=-3)
+    pulses = extract(one_waveform(6.5), LocalPeak(7, -3))
     assert (pulses.charge.item(), pulses.peak_time.item()) == (6.5, 0.0)
 
 
@@ -121,8 +121,8 @@ def test_a_strange_calibration_still_follows_the_definition(pedestal, factor):
     waveforms = np.array([[[[5, 1, 7, 7, 2, 9, 0]]]], np.uint16)
     constants = np.full((1, 1), pedestal, np.float32), np.full((1, 1), factor, np.float32)
     with np.errstate(all="ignore"):
-        twin = reference.extract_raw(waveforms, *constants, width=3, shift=1)
-        assert same_bytes(extract_raw(waveforms, *constants, width=3, shift=1), twin)
+        twin = reference.extract_raw(waveforms, *constants, LocalPeak(3, 1))
+        assert same_bytes(extract_raw(waveforms, *constants, LocalPeak(3, 1)), twin)
 
 
 def test_a_nan_sample_stays_in_its_pixel():
@@ -163,8 +163,8 @@ counts = hnp.arrays(
 def test_kernel_and_twin_agree_on_any_raw_waveform(waveforms, width, shift):
     constants = np.ones((2, *waveforms.shape[1:3]), np.float32)
     constants[0] = 2.25
-    pulses = extract_raw(waveforms, *constants, width=width, shift=shift)
-    twin = reference.extract_raw(waveforms, *constants, width=width, shift=shift)
+    pulses = extract_raw(waveforms, *constants, LocalPeak(width, shift))
+    twin = reference.extract_raw(waveforms, *constants, LocalPeak(width, shift))
     assert same_bytes(pulses, twin)
     assert (select_gain(waveforms) == reference.select_gain(waveforms)).all()
 
@@ -179,8 +179,8 @@ def test_kernel_and_twin_agree_on_any_raw_waveform(waveforms, width, shift):
     st.integers(-4, 9),
 )
 def test_kernel_and_twin_agree_on_any_calibrated_waveform(waveforms, width, shift):
-    pulses = extract(waveforms, width=width, shift=shift)
-    twin = reference.extract(waveforms, width=width, shift=shift)
+    pulses = extract(waveforms, LocalPeak(width, shift))
+    twin = reference.extract(waveforms, LocalPeak(width, shift))
     np.testing.assert_array_equal(pulses.charge, twin.charge)
     np.testing.assert_array_equal(pulses.peak_time, twin.peak_time)
 
@@ -189,7 +189,7 @@ def test_kernel_and_twin_agree_on_any_calibrated_waveform(waveforms, width, shif
 def test_the_peak_of_the_longest_waveform_is_found(peak):
     waveforms = np.zeros((1, 2, 1, 32767), np.uint16)
     waveforms[..., peak:] = 3
-    assert extract_raw(waveforms, *UNITY, width=1, shift=0).peak_time.tolist() == [[peak]]
+    assert extract_raw(waveforms, *UNITY, LocalPeak(1, 0)).peak_time.tolist() == [[peak]]
 
 
 def test_an_event_does_not_depend_on_its_batch(raw):
@@ -258,9 +258,10 @@ def test_waveforms_of_another_form_are_refused(waveforms):
         {"unusable": np.zeros(1, np.uint8)},
         {"threshold": np.nan},
         {"threshold": "high"},
-        {"width": 0},
-        {"width": 2.5},
-        {"shift": 2**40},
+        {"extractor": "LocalPeak"},
+        {"extractor": LocalPeak},
+        {"correction": np.ones(1, np.float32)},
+        {"correction": np.ones(2)},
         {"sampling_rate": 0.0},
         {"sampling_rate": np.inf},
     ],
@@ -270,3 +271,9 @@ def test_arguments_that_do_not_fit_the_waveforms_are_refused(wrong):
     right = {"pedestal": UNITY[0], "dc_to_pe": UNITY[1]}
     with pytest.raises(BadValue, match=next(iter(wrong))):
         extract_raw(one_pixel([1, 2], [1, 2]), **(right | wrong))
+
+
+@pytest.mark.parametrize("wrong", [{"width": 0}, {"width": 2.5}, {"shift": 2**40}])
+def test_a_window_that_is_none_is_refused(wrong):
+    with pytest.raises(BadValue, match=next(iter(wrong))):
+        LocalPeak(**wrong)

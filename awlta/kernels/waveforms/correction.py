@@ -1,0 +1,123 @@
+"""What an extractor's window leaves out of a pulse, from the camera's reference pulse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awlta.errors import BadValue
+
+from .. import checks
+from .extractors import Extractor, FlashCam, FullWaveform, SlidingWindowMax, TwoPass, Variance
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Deconvolution:
+    """What pole-zero deconvolution does to the pulse of a camera.
+
+    Attributes
+    ----------
+    pole_zero : float
+        Fraction of a sample that the next one still has.
+    gain_loss : float
+        Fraction of the pulse that the window holds; charges are divided by it, unless it is 0.
+    time_shift : float, ns
+        By how much times come out late.
+    edge_shift : float, divided samples
+        How far the peak of the deconvolved pulse stands behind that of the leading edge.
+    """
+
+    pole_zero: float
+    gain_loss: float
+    time_shift: float
+    edge_shift: float
+
+    def __post_init__(self) -> None:
+        for name in ("pole_zero", "gain_loss", "time_shift", "edge_shift"):
+            if not np.isfinite(checks.real(name, getattr(self, name))):
+                raise BadValue(
+                    f"{name} is infinite",
+                    expected="a number",
+                    do="Look at the reference pulse",
+                    name=name,
+                )
+
+
+Correction = NDArray[np.float32] | Deconvolution
+"""What `pulse_correction` gives, and `extract` takes."""
+
+
+def pulse_correction(
+    pulse: NDArray[np.float64], pulse_step: float, sampling_rate: float, extractor: Extractor
+) -> Correction:
+    """Return the factors that make the charge of a lone noiseless pulse its whole charge.
+
+    The pulse is binned into samples of the camera, and the window is put around its peak as the
+    extractor would. For `SlidingWindowMax` the window slides over the pulse itself.
+
+    Parameters
+    ----------
+    pulse : float64 (n_gains, n_steps), any unit
+        Reference pulse of each gain.
+    pulse_step : float, ns
+    sampling_rate : float, GHz
+    extractor : Extractor
+
+    Returns
+    -------
+    float32 (n_gains), for `TwoPass` float32 (3, n_gains), for `FlashCam` a `Deconvolution`
+        The three are those of windows in the middle, at the begin and at the end. The
+        deconvolution is that of the first gain. 1 for `FullWaveform` and `Variance`.
+
+    Raises
+    ------
+    BadValue
+        For a pulse of another type or shape, or one that is too coarse or not contained.
+    """
+    pulse = checks.array("pulse", pulse, np.float64, ("n_gains", "n_steps"))
+    step = checks.real("pulse_step", pulse_step, above=0.0)
+    sample = 1.0 / checks.real("sampling_rate", sampling_rate, above=0.0)
+    if isinstance(extractor, FlashCam):
+        return _deconvolution(pulse[0], step, sample, extractor)
+    if isinstance(extractor, FullWaveform | Variance):
+        return np.ones(len(pulse), np.float32)
+    if isinstance(extractor, SlidingWindowMax):
+        width = round(extractor.width * sample / step)
+        return np.array([_sliding(row, width) for row in pulse], np.float32)
+    if isinstance(extractor, TwoPass):
+        windows = ((5, 2), (5, 0), (6, 4))
+        return np.array(
+            [[_window(row, step, sample, *window) for row in pulse] for window in windows],
+            np.float32,
+        )
+    window = (extractor.width, extractor.shift)
+    return np.array([_window(row, step, sample, *window) for row in pulse], np.float32)
+
+
+def _window(pulse: Floats, step: float, sample: float, width: int, shift: int) -> float:
+    """Take the inverse of the part of the binned pulse that is in the window."""
+    length = len(pulse) * step
+    # the end of the last bin is that of the last whole sample
+    edges = np.arange(0.0, length, sample)
+    if len(edges) < 2:
+        return 1.0
+    times = np.arange(0.0, length, step)[: len(pulse)]
+    binned, _ = np.histogram(times, edges, weights=pulse, density=True)
+    start = max(0, int(binned.argmax()) - shift)
+    inside = binned[start : start + width] * sample
+    return float(1.0 / inside.sum()) if len(inside) else 1.0
+
+
+def _sliding(pulse: Floats, width: int) -> float:
+    """Take the inverse of the largest part of the pulse that a window of `width` steps holds."""
+    width = min(max(width, 1), len(pulse))
+    running = np.append(0.0, np.cumsum(pulse))
+    return float(pulse.sum() / (running[width:] - running[:-width]).max())
+
+
+def _deconvolution(pulse: Floats, step: float, sample: float, extractor: FlashCam) -> Deconvolution:
+    raise NotImplementedError
