@@ -36,7 +36,7 @@ class Worker:
         peak_time: NDArray[np.float32],
         is_valid: NDArray[np.uint8],
         masks: NDArray[np.uint8],
-        rows: NDArray[np.uint8],
+        rows: NDArray[np.void],
     ) -> None: ...
     def run_calibrated(
         self,
@@ -48,5 +48,5 @@ class Worker:
         peak_time: NDArray[np.float32],
         is_valid: NDArray[np.uint8],
         masks: NDArray[np.uint8],
-        rows: NDArray[np.uint8],
+        rows: NDArray[np.void],
     ) -> None: ...

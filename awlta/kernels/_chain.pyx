@@ -5,6 +5,7 @@ Method: `_extractors.pxd`, `_interpolate.pxd`, `_cleaning.pxd` and `_description
 stages by themselves. Called by `chain.py`, which checks.
 """
 
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 from libc.stdlib cimport calloc, free
 
@@ -27,6 +28,27 @@ cdef uint8_t* cut(uint8_t** rest, size_t n_bytes) noexcept nogil:
     cdef uint8_t* piece = rest[0]
     rest[0] += (n_bytes + 63) & ~<size_t>63
     return piece
+
+
+cdef struct images_t:
+    # Where the pixels of the events of a batch are, and how far apart those of two events.
+    const uint8_t* unusable
+    Py_ssize_t unusable_step
+    int8_t* gain
+    Py_ssize_t gain_step
+    float* charge
+    float* peak_time
+    Py_ssize_t step
+
+
+cdef inline images_t of_event(const images_t* batch, Py_ssize_t event) noexcept nogil:
+    """Where the pixels of one event are."""
+    cdef images_t one = batch[0]
+    one.unusable += event * batch.unusable_step
+    one.gain += event * batch.gain_step
+    one.charge += event * batch.step
+    one.peak_time += event * batch.step
+    return one
 
 
 cdef class Worker:
@@ -112,84 +134,94 @@ cdef class Worker:
     def __dealloc__(self):
         free(self.block)
 
+    cdef images_t images(
+        self, const uint8_t[:, :] unusable, int8_t[:, ::1] gain, float[:, ::1] charge,
+        float[:, ::1] peak_time
+    ):
+        """Say where pixels are written: in arrays of the caller, or in room of its own."""
+        cdef images_t found = images_t(
+            self.unusable, 0, self.gain, 0, self.charge, self.peak_time, 0
+        )
+        if unusable is not None and unusable.shape[0]:
+            found.unusable = &unusable[0, 0]
+            found.unusable_step = unusable.strides[0]
+        if gain.shape[0]:
+            found.gain = &gain[0, 0]
+            found.gain_step = self.camera.n_pixels
+        if charge.shape[0]:
+            found.charge = &charge[0, 0]
+            found.peak_time = &peak_time[0, 0]
+            found.step = self.camera.n_pixels
+        return found
+
     cdef inline void finish(
-        self, const uint8_t* unusable, const int8_t* gain, float* charge, float* peak_time,
-        uint8_t* mask, parameters_t* row
+        self, const images_t* e, uint8_t* mask, parameters_t* row
     ) noexcept nogil:
         """Go on from the pulses of one event."""
         cdef Py_ssize_t pixel
         cdef Py_ssize_t n_pixels = self.camera.n_pixels
         if self.time_shift is not NULL:
             for pixel in range(n_pixels):
-                if not unusable[pixel]:
-                    peak_time[pixel] -= self.time_shift[gain[pixel] * n_pixels + pixel]
+                if not e.unusable[pixel]:
+                    e.peak_time[pixel] -= self.time_shift[e.gain[pixel] * n_pixels + pixel]
         if self.interpolates:
             interpolate_one(
-                unusable, n_pixels, self.camera.indptr, self.camera.indices, self.bad, charge,
-                peak_time
+                e.unusable, n_pixels, self.camera.indptr, self.camera.indices, self.bad, e.charge,
+                e.peak_time
             )
-        clean_event(&self.cleaning, charge, peak_time, mask)
+        clean_event(&self.cleaning, e.charge, e.peak_time, mask)
         row[0] = self.without_light
-        describe_one(&self.camera, charge, mask, peak_time, &self.place, row)
+        describe_one(&self.camera, e.charge, mask, e.peak_time, &self.place, row)
 
     def run_raw(
         self, const uint16_t[:, :, :, ::1] raw, const uint8_t[:, :] unusable,
         int8_t[:, ::1] gain, bint choose, float[:, ::1] charge, float[:, ::1] peak_time,
-        uint8_t[::1] is_valid, uint8_t[:, ::1] masks, uint8_t[:, ::1] rows
+        uint8_t[::1] is_valid, uint8_t[:, ::1] masks, rows
     ):
         """Do all of it for every event.
 
         `unusable` may be None, for the pixels of the chain. Gain, and charge with time, have a
-        row for each event, or none. `rows` are bytes, to be seen as parameters.
+        row for each event, or none. `rows` is an array of `parameters_t`, as long.
         """
-        cdef bint keeps = charge.shape[0] > 0
-        cdef bint keeps_gain = gain.shape[0] > 0
-        cdef bint has_mask = unusable is not None
         cdef Py_ssize_t event
-        cdef const uint8_t* mask = self.unusable
-        cdef float* q = self.charge
-        cdef float* t = self.peak_time
-        cdef int8_t* g = self.gain
+        cdef images_t e
+        cdef images_t batch = self.images(unusable, gain, charge, peak_time)
+        cdef Py_buffer found
         self.extractor.o.choose = choose
         self.extractor.local.o.choose = choose
-        with nogil:
-            for event in range(raw.shape[0]):
-                if keeps:
-                    q = &charge[event, 0]
-                    t = &peak_time[event, 0]
-                if keeps_gain:
-                    g = &gain[event, 0]
-                if has_mask:
-                    mask = &unusable[event, 0]
-                is_valid[event] = extract_event(
-                    &self.extractor, &raw[event, 0, 0, 0], mask, g, q, t
-                )
-                self.finish(mask, g, q, t, &masks[event, 0], <parameters_t*>&rows[event, 0])
+        # the type of the rows has a hundred words, which a memoryview would compare at each call
+        PyObject_GetBuffer(rows, &found, PyBUF_WRITABLE)
+        try:
+            with nogil:
+                for event in range(raw.shape[0]):
+                    e = of_event(&batch, event)
+                    is_valid[event] = extract_event(
+                        &self.extractor, &raw[event, 0, 0, 0], e.unusable, e.gain, e.charge,
+                        e.peak_time
+                    )
+                    self.finish(&e, &masks[event, 0], <parameters_t*>found.buf + event)
+        finally:
+            PyBuffer_Release(&found)
 
     def run_calibrated(
         self, const float[:, :, ::1] traces, const uint8_t[:, :] unusable, int8_t[:, ::1] gain,
         bint choose, float[:, ::1] charge, float[:, ::1] peak_time, uint8_t[::1] is_valid,
-        uint8_t[:, ::1] masks, uint8_t[:, ::1] rows
+        uint8_t[:, ::1] masks, rows
     ):
         """Do it from waveforms in p.e. per sample; arguments as in `run_raw`."""
-        cdef bint keeps = charge.shape[0] > 0
-        cdef bint keeps_gain = gain.shape[0] > 0
-        cdef bint has_mask = unusable is not None
         cdef Py_ssize_t event
-        cdef const uint8_t* mask = self.unusable
-        cdef float* q = self.charge
-        cdef float* t = self.peak_time
-        cdef int8_t* g = self.gain
-        with nogil:
-            for event in range(traces.shape[0]):
-                if keeps:
-                    q = &charge[event, 0]
-                    t = &peak_time[event, 0]
-                if keeps_gain:
-                    g = &gain[event, 0]
-                if has_mask:
-                    mask = &unusable[event, 0]
-                is_valid[event] = extract_traces(
-                    &self.extractor, &traces[event, 0, 0], mask, g, q, t
-                )
-                self.finish(mask, g, q, t, &masks[event, 0], <parameters_t*>&rows[event, 0])
+        cdef images_t e
+        cdef images_t batch = self.images(unusable, gain, charge, peak_time)
+        cdef Py_buffer found
+        PyObject_GetBuffer(rows, &found, PyBUF_WRITABLE)
+        try:
+            with nogil:
+                for event in range(traces.shape[0]):
+                    e = of_event(&batch, event)
+                    is_valid[event] = extract_traces(
+                        &self.extractor, &traces[event, 0, 0], e.unusable, e.gain, e.charge,
+                        e.peak_time
+                    )
+                    self.finish(&e, &masks[event, 0], <parameters_t*>found.buf + event)
+        finally:
+            PyBuffer_Release(&found)

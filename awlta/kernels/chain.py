@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +23,14 @@ from .waveforms.extraction import Pulses
 from .waveforms.extractors import Extractor, LocalPeak
 from .waveforms.gain import gains, raw, threshold_counts
 
+assert PARAMETERS.itemsize == _chain.ROW_SIZE
+
 MOST_THREADS = 1024
 PIXELS = ("n_pixels",)
 CONSTANTS = ("n_gains", "n_pixels")
 
 
-@dataclass(frozen=True, eq=False)
-class Showers:
+class Showers(NamedTuple):
     """What a batch of events shows.
 
     Attributes
@@ -126,6 +126,8 @@ class Chain:
         self._unusable: NDArray[np.bool_] = _own(unusable)
         self._interpolate = bool(interpolate)
         self._rules = tuple(map(_own, rules_of(cleaning, n_pixels)))
+        none = np.empty((0, n_pixels), np.float32)
+        self._no_images = (none, none, np.empty((0, n_pixels), np.int8))
         self._idle: dict[tuple[int, int], list[_chain.Worker]] = {}
 
     def __call__(
@@ -160,18 +162,19 @@ class Chain:
         """
         waveforms = self._checked(waveforms)
         n_events, n_pixels = len(waveforms), self._geometry.n_pixels
-        n_kept = n_events if keep_images else 0
-        if selected_gain is None:
-            gain = np.zeros((n_kept, n_pixels), np.int8)
+        shape = (n_events, n_pixels)
+        if keep_images:
+            charge, peak_time = np.empty(shape, np.float32), np.empty(shape, np.float32)
+            gain = np.zeros(shape, np.int8)
         else:
+            charge, peak_time, gain = self._no_images
+        if selected_gain is not None:
             gain = gains(selected_gain, n_events, self._n_gains, n_pixels)
         choose = selected_gain is None and self._n_gains == 2
         mask = None if unusable is None else self._mask(unusable, n_events)
-        charge = np.empty((n_kept, n_pixels), np.float32)
-        peak_time = np.empty((n_kept, n_pixels), np.float32)
         is_valid = np.empty(n_events, np.uint8)
-        masks = np.empty((n_events, n_pixels), np.uint8)
-        rows = np.empty((n_events, _chain.ROW_SIZE), np.uint8)
+        masks = np.empty(shape, np.uint8)
+        rows = np.empty(n_events, PARAMETERS)
         if threads == 1:
             self._run(waveforms, mask, gain, choose, charge, peak_time, is_valid, masks, rows)
         else:
@@ -186,7 +189,7 @@ class Chain:
         pulses = None
         if keep_images:
             pulses = Pulses(charge, peak_time, gain, is_valid.view(np.bool_))
-        return Showers(pulses, masks.view(np.bool_), rows.view(PARAMETERS)[:, 0])
+        return Showers(pulses, masks.view(np.bool_), rows)
 
     def _checked(self, waveforms: NDArray[Any]) -> NDArray[Any]:
         """Return waveforms that are of this telescope."""

@@ -1,10 +1,10 @@
 """Kernels against ctapipe and against the memory: raw waveforms to image parameters, one core.
 
-    taskset -c 0 python tests/benchmarks/bench_kernels.py [--events 200] [--repeat 7]
+    python tests/benchmarks/bench_kernels.py [--events 200] [--repeat 7] [--camera NAME] [--no-peer]
 
-With AWLTA_PEER_PYTHON naming an interpreter that can import ctapipe, the peer works on the same
-arrays in the same run. CPU time of one thread, median of the repetitions, batch calls of ours,
-event by event for the peer, which has no batches. Prints a table, then one JSON object a line.
+ctapipe works on the same arrays in the same run if it is there (scripts/peers kernels). CPU time
+of one thread on one core, median of the repetitions; batch calls of ours, event by event for the
+peer, which has no batches. Prints a table, then one JSON object a line.
 """
 
 from __future__ import annotations
@@ -12,112 +12,35 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import tempfile
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from awlta.kernels import (
-    CameraGeometry,
-    PixelShape,
-    Pulses,
-    Showers,
-    describe,
-    extract_raw,
-    hillas,
-    instruction_set,
-    parametrise_raw,
-    tailcuts,
-)
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-Arrays = dict[str, NDArray[Any]]
+from cameras import CAMERAS, GAIN_THRESHOLD, Arrays, Camera, synthetic_events
+from peers import ABSENT, Answers, Job, ask_ctapipe, ctapipe_python
 
-THRESHOLD = 3500.0
-PEER = Path(__file__).with_name("peer_ctapipe.py")
+from awlta import kernels
 
-
-@dataclass(frozen=True)
-class Camera:
-    """A camera as its events need it; the pitch in m, the rate in GHz, the pulse width in ns."""
-
-    name: str
-    shape: PixelShape
-    n_pixels: int
-    n_gains: int
-    n_samples: int
-    sampling_rate: float
-    pitch: float
-    pulse: float
-
-    def geometry(self) -> CameraGeometry:
-        """Cut the camera out of its grid, round if hexagonal, without corners if square."""
-        column, row = (axis.ravel() for axis in np.meshgrid(np.arange(-60, 60), np.arange(-60, 60)))
-        if self.shape == "square":
-            outer = np.maximum(abs(column + 0.5), abs(row + 0.5))
-            inner = np.minimum(abs(column + 0.5), abs(row + 0.5))
-            keep = (outer < 24) & ~((outer > 16) & (inner > 16))
-            x, y = column[keep] * self.pitch, row[keep] * self.pitch
-        else:
-            x, y = self.pitch * (column + 0.5 * row), self.pitch * np.sqrt(0.75) * row
-            keep = np.sort(np.argsort(np.hypot(x, y), kind="stable")[: self.n_pixels])
-            x, y = x[keep], y[keep]
-        return CameraGeometry.from_positions(x, y, self.shape)
+FUSED = "gain, calibration, charge and time, tail cuts, all parameters with timing and statistics"
+BETWEEN = "; one pass, masks and rows written to memory, images not"
+INCLUDED = {
+    "r0_to_charge": "gain, calibration, local peak charge and time, written to memory",
+    "r0_to_hillas": FUSED + BETWEEN + " (peer: functions, Hillas parameters alone)",
+    "r0_to_hillas_neighbor_peak": "the same by the peaks of the neighbours",
+    "all_parameters": FUSED + BETWEEN + " (peer: CameraCalibrator and ImageProcessor)",
+    "one_event_call": "what a call with one event costs more than an event of a batch",
+    "two_threads": "how many times one thread, by the clock",
+}
 
 
-CAMERAS = (
-    Camera("lst", "hexagonal", 1855, 2, 40, 1.0, 0.05, 3.0),
-    Camera("nectarcam", "hexagonal", 1855, 2, 60, 1.0, 0.05, 3.0),
-    Camera("flashcam", "hexagonal", 1764, 1, 25, 0.25, 0.05, 20.0),
-    Camera("sst", "square", 2048, 1, 128, 1.0, 0.0065, 8.0),
-)
-
-
-def synthetic_events(camera: Camera, geometry: CameraGeometry, n_events: int) -> Arrays:
-    """Make showers of 60 to 4000 p.e. over a night sky of 0.2 p.e./ns, and their calibration."""
-    rng = np.random.default_rng(20260)
-    n_pixels, n_gains = geometry.n_pixels, camera.n_gains
-    sigma = camera.pulse / 2.355
-    ns = np.arange(camera.n_samples) / camera.sampling_rate
-    gain = np.array([20.0, 1.2])[:n_gains, None]
-    pedestal = rng.normal(300, 15, (n_gains, n_pixels)).astype(np.float32)
-    area = sigma * np.sqrt(2 * np.pi) * camera.sampling_rate
-    spread = rng.normal(1, 0.03, (n_gains, n_pixels))
-    dc_to_pe = (spread / (gain * area)).astype(np.float32)
-    waveforms = np.empty((n_events, n_gains, n_pixels, camera.n_samples), np.uint16)
-    sky_kernel = np.exp(-0.5 * ((ns - ns.mean()) / sigma) ** 2)
-    for event in waveforms:
-        charge, delay = shower(rng, geometry)
-        pulse_time = 0.45 * ns[-1] + delay
-        trace = charge[:, None] * np.exp(-0.5 * ((ns - pulse_time[:, None]) / sigma) ** 2)
-        sky = rng.poisson(0.2 / camera.sampling_rate, trace.shape) - 0.2 / camera.sampling_rate
-        trace += np.apply_along_axis(np.convolve, 1, sky, sky_kernel, "same")
-        for channel in range(n_gains):
-            noise = rng.normal(0, (4.0, 1.5)[channel], trace.shape)
-            counts = pedestal[channel, :, None] + gain[channel] * trace + noise
-            event[channel] = np.clip(np.rint(counts), 0, 4095)
-    return {"waveforms": waveforms, "pedestal": pedestal, "dc_to_pe": dc_to_pe}
-
-
-def shower(rng: np.random.Generator, geometry: CameraGeometry) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return p.e. and delay in ns of each pixel for one elliptical image."""
-    radius = np.hypot(geometry.x, geometry.y).max()
-    distance, angle = 0.7 * radius * np.sqrt(rng.uniform()), rng.uniform(0, 2 * np.pi)
-    psi = rng.uniform(0, np.pi)
-    x, y = geometry.x - distance * np.cos(angle), geometry.y - distance * np.sin(angle)
-    along, across = x * np.cos(psi) + y * np.sin(psi), y * np.cos(psi) - x * np.sin(psi)
-    length, width = radius * rng.uniform(0.06, 0.16), radius * rng.uniform(0.025, 0.05)
-    light = np.exp(-0.5 * ((along / length) ** 2 + (across / width) ** 2))
-    charge = rng.poisson(light / light.sum() * 10 ** rng.uniform(1.8, 3.6))
-    return charge, 6 * along / radius + rng.normal(0, 0.5, len(x))
-
-
-def microseconds(call: Callable[[], object], n_events: int, repeat: int) -> float:
+def cpu_time(call: Callable[[], object], n_events: int, repeat: int) -> float:
     """Return the median CPU time per event, microseconds."""
     call()
     times = []
@@ -128,120 +51,291 @@ def microseconds(call: Callable[[], object], n_events: int, repeat: int) -> floa
     return float(np.median(times)) / n_events * 1e6
 
 
+def clock_time(call: Callable[[], object], repeat: int) -> float:
+    """Return the shortest time by the clock, microseconds."""
+    call()
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times) * 1e6
+
+
 def read_bandwidth(repeat: int) -> float:
     """Return what one core reads from memory, bytes/s: a sum that does little else."""
     numbers = np.ones(1 << 26)
-    return numbers.nbytes / microseconds(numbers.view(np.int64).sum, 1, repeat) * 1e6
+    return numbers.nbytes / cpu_time(numbers.view(np.int64).sum, 1, repeat) * 1e6
 
 
-def measure(
-    events: Arrays, geometry: CameraGeometry, sampling_rate: float, repeat: int
-) -> tuple[dict[str, float], Arrays]:
-    """Time our stages; return them and the results for the comparison."""
+class Bench:
+    """One camera, its events, and what is timed with them."""
 
-    def extracted(waveforms: NDArray[np.uint16]) -> Pulses:
-        return extract_raw(
-            waveforms,
-            events["pedestal"],
-            events["dc_to_pe"],
-            threshold=THRESHOLD,
-            sampling_rate=sampling_rate,
+    def __init__(self, camera: Camera, n_events: int, repeat: int) -> None:
+        self.camera, self.repeat = camera, repeat
+        self.geometry = camera.geometry()
+        self.events = synthetic_events(camera, self.geometry, n_events)
+        self.n_events = n_events
+        self.times: dict[str, float] = {}
+        self.jobs: list[Job] = []
+        self.arrays: Arrays = {
+            "x": self.geometry.x,
+            "y": self.geometry.y,
+            "area": self.geometry.area,
+            "pulse": camera.reference_pulse(),
+            **self.events,
+        }
+
+    def time(
+        self, name: str, ours: Callable[[], object], n_events: int | None = None, **job: Any
+    ) -> None:
+        """Time ours now, and have the peer do its job later."""
+        self.times[name] = cpu_time(ours, n_events or self.n_events, self.repeat)
+        if job:
+            self.jobs.append({"name": name, "repeat": self.repeat, "answers": False, **job})
+
+    def chain(self, extractor: kernels.Extractor, cleaning: kernels.Cleaning) -> kernels.Chain:
+        """Return the chain from raw events to parameters."""
+        return kernels.Chain(
+            self.geometry,
+            pedestal=self.events["pedestal"],
+            dc_to_pe=self.events["dc_to_pe"],
+            sampling_rate=self.camera.sampling_rate,
+            gain_threshold=GAIN_THRESHOLD,
+            extractor=extractor,
+            cleaning=cleaning,
         )
 
-    def fused(waveforms: NDArray[np.uint16]) -> Showers:
-        return parametrise_raw(
-            waveforms,
-            events["pedestal"],
-            events["dc_to_pe"],
-            geometry,
-            picture,
-            boundary,
-            threshold=THRESHOLD,
-            sampling_rate=sampling_rate,
-            keep_images=False,
+    def run(self) -> None:
+        """Time all stages of a camera."""
+        raw = {"of": ["waveforms"]}
+        waveforms = self.events["waveforms"]
+        pulses = self._extract_raw()
+        picture = float(np.median(pulses.charge) + 6)
+        cuts = {"picture": picture, "boundary": picture - 3}
+        cleaning = kernels.TailCuts(**cuts)
+        chain = self.chain(kernels.LocalPeak(), cleaning)
+        self.time("r0_to_charge", self._extract_raw, do="extract_raw", **raw)
+        fused = lambda: chain(waveforms, keep_images=False)  # noqa: E731
+        self.time("r0_to_hillas", fused, do="chain", **{"with": cuts}, **raw)
+        by_neighbors = self.chain(kernels.NeighborPeak(), cleaning)
+        method = {"method": "NeighborPeakWindowSum"}
+        self.time(
+            "r0_to_hillas_neighbor_peak",
+            lambda: by_neighbors(waveforms, keep_images=False),
+            do="chain",
+            **{"with": cuts | method},
+            **raw,
+        )
+        by_peak = {"method": "LocalPeakWindowSum"}
+        self.time("all_parameters", fused, do="components", **{"with": cuts | by_peak}, **raw)
+        self._time_calls(chain)
+        self._time_extractors()
+        self._time_images(pulses, cleaning)
+        if self.camera.name == "lst":
+            self._time_sizes()
+
+    def _extract_raw(self) -> kernels.Pulses:
+        return kernels.extract_raw(
+            self.events["waveforms"],
+            self.events["pedestal"],
+            self.events["dc_to_pe"],
+            threshold=GAIN_THRESHOLD,
+            sampling_rate=self.camera.sampling_rate,
         )
 
-    waveforms = events["waveforms"]
-    n_events = len(waveforms)
-    pulses = extracted(waveforms)
-    picture = float(np.median(pulses.charge) + 6)
-    boundary = picture - 3
-    masks = tailcuts(pulses.charge, geometry.neighbors, picture, boundary)
-    neighbors = geometry.neighbors
-    stages: dict[str, Callable[[], object]] = {
-        "r0_to_charge": lambda: extracted(waveforms),
-        "tailcuts": lambda: tailcuts(pulses.charge, neighbors, picture, boundary),
-        "hillas": lambda: hillas(pulses.charge, masks, geometry),
-        "parameters": lambda: describe(pulses.charge, masks, geometry),
-        "r0_to_hillas": lambda: fused(waveforms),
-    }
-    times = {name: microseconds(call, n_events, repeat) for name, call in stages.items()}
-    times["one_event_call"] = microseconds(lambda: fused(waveforms[:1]), 1, 200)
-    results: Arrays = {
-        "gain": pulses.selected_gain,
-        "charge": pulses.charge,
-        "peak_time": pulses.peak_time,
-        "masks": masks,
-        "parameters": describe(pulses.charge, masks, geometry),
-        "thresholds": np.array([picture, boundary]),
-    }
-    return times, results
-
-
-def ask_peer(
-    camera: Camera, geometry: CameraGeometry, events: Arrays, results: Arrays,
-    repeat: int,
-) -> dict[str, Any]:  # fmt: skip
-    """Run the peer on the same arrays; return its times and how far we are apart, or nothing."""
-    python = os.environ.get("AWLTA_PEER_PYTHON")
-    if not python:
-        return {}
-    single = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    with tempfile.TemporaryDirectory() as directory:
-        pixels = {"x": geometry.x, "y": geometry.y, "area": geometry.area}
-        for name, array in (pixels | events | results).items():
-            np.save(Path(directory) / f"{name}.npy", array)
-        command = [
-            python,
-            str(PEER),
-            directory,
-            camera.shape,
-            str(camera.sampling_rate),
-            str(repeat),
+    def _time_calls(self, chain: kernels.Chain) -> None:
+        waveforms, repeat = self.events["waveforms"], self.repeat
+        ones = [waveforms[n : n + 1] for n in range(self.n_events)]
+        one_by_one = lambda: [chain(one, keep_images=False) for one in ones]  # noqa: E731
+        share = self.times["r0_to_hillas"]
+        self.times["one_event_call"] = cpu_time(one_by_one, self.n_events, repeat) - share
+        both = [
+            clock_time(lambda: chain(waveforms, threads=n, keep_images=False), repeat)  # noqa: B023
+            for n in (1, 2)
         ]
-        answer = subprocess.run(
-            command, capture_output=True, text=True, check=True,
-            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | single,
-        )  # fmt: skip
-    return dict(json.loads(answer.stdout))
+        self.times["two_threads"] = both[0] / both[1]
+
+    def _time_extractors(self) -> None:
+        events, camera = self.events, self.camera
+        gain = kernels.select_gain(events["waveforms"], GAIN_THRESHOLD)
+        pixels = np.arange(self.geometry.n_pixels)
+        r1 = np.empty((*gain.shape, camera.n_samples), np.float32)
+        for event, chosen in enumerate(gain):
+            counts = events["waveforms"][event, chosen, pixels].astype(np.float32)
+            r1[event] = counts - events["pedestal"][chosen, pixels, None]
+            r1[event] *= events["dc_to_pe"][chosen, pixels, None]
+        self.arrays |= {"r1": r1, "gain": gain}
+        for name, method, extractor in self._extractors():
+            off = {} if method in NO_CORRECTION else {"apply_integration_correction": False}
+            self.time(
+                f"extract_{name}",
+                lambda: kernels.extract(
+                    r1,
+                    extractor,  # noqa: B023
+                    sampling_rate=camera.sampling_rate,
+                    geometry=self.geometry,
+                ),
+                do="extract",
+                of=["r1", "gain"],
+                **{"with": {"method": method, "options": off}},
+            )
+
+    def _extractors(self) -> list[tuple[str, str, kernels.Extractor]]:
+        known = EXTRACTORS
+        if self.camera.name == "flashcam":
+            known = (*known, ("flashcam", "FlashCamExtractor", kernels.FlashCam()))
+        return list(known)
+
+    def _time_images(self, pulses: kernels.Pulses, cleaning: kernels.TailCuts) -> None:
+        images, times, geometry = pulses.charge, pulses.peak_time, self.geometry
+        masks = kernels.clean(images, geometry, cleaning)
+        self.arrays |= {"image": images, "peak_time": times, "mask": masks}
+        cuts = {"picture_thresh": cleaning.picture, "boundary_thresh": cleaning.boundary}
+        thresholds = {"picture": cleaning.picture, "boundary": cleaning.boundary}
+        of = ["image", "peak_time"]
+        for name, method, way in (
+            ("tailcuts", "tailcuts_clean", cleaning),
+            ("mars", "mars_cleaning_1st_pass", kernels.Mars(**thresholds)),
+        ):
+            self.time(
+                name,
+                lambda: kernels.clean(images, geometry, way),  # noqa: B023
+                do="clean",
+                of=of,
+                **{"with": {"method": method, "options": cuts}},
+            )
+        self.time(
+            "hillas",
+            lambda: kernels.hillas(images, masks, geometry),
+            do="hillas",
+            of=["image", "mask"],
+        )
+        self.time(
+            "parameters",
+            lambda: kernels.describe(images, masks, geometry, peak_time=times),
+            do="describe",
+            of=["image", "peak_time", "mask"],
+        )
+
+    def _time_sizes(self) -> None:
+        """Time what depends on the number of pixels: showers of one size in a quiet camera."""
+        rng, geometry = np.random.default_rng(7), self.geometry
+        for n_pixels in (30, 100, 1000):
+            images, times, masks = _images_of(rng, geometry, n_pixels, 200)
+            self.arrays |= {
+                f"image_{n_pixels}": images,
+                f"peak_time_{n_pixels}": times,
+                f"mask_{n_pixels}": masks,
+            }
+            if n_pixels == 100:
+                self._time_slow_cleanings(images, times)
+            else:
+                self.time(
+                    f"hillas_{n_pixels}",
+                    lambda: kernels.hillas(images, masks, geometry),  # noqa: B023
+                    len(images),
+                    do="hillas",
+                    of=[f"image_{n_pixels}", f"mask_{n_pixels}"],
+                )
+
+    def _time_slow_cleanings(self, images: NDArray[Any], times: NDArray[Any]) -> None:
+        cuts = {"picture_threshold": 8.0, "boundary_threshold": 4.0}
+        named = {"picture_thresh": 8.0, "boundary_thresh": 4.0}
+        for name, method, way, options in (
+            ("fact_100", "fact_image_cleaning", kernels.Fact(picture=8.0, boundary=4.0), cuts),
+            (
+                "time_constrained_100",
+                "time_constrained_clean",
+                kernels.TimeConstrained(picture=8.0, boundary=4.0),
+                named,
+            ),
+        ):
+            self.time(
+                name,
+                lambda: kernels.clean(images, self.geometry, way, peak_time=times),  # noqa: B023
+                len(images),
+                do="clean",
+                of=["image_100", "peak_time_100"],
+                **{"with": {"method": method, "options": options}},
+            )
 
 
-def figures(
-    camera: Camera, times: dict[str, float], peer: dict[str, Any], limit: float
-) -> list[dict[str, Any]]:
+EXTRACTORS: tuple[tuple[str, str, kernels.Extractor], ...] = (
+    ("fixed_window", "FixedWindowSum", kernels.FixedWindow()),
+    ("full_waveform", "FullWaveformSum", kernels.FullWaveform()),
+    ("global_peak", "GlobalPeakWindowSum", kernels.GlobalPeak()),
+    ("local_peak", "LocalPeakWindowSum", kernels.LocalPeak()),
+    ("neighbor_peak", "NeighborPeakWindowSum", kernels.NeighborPeak()),
+    ("sliding_window", "SlidingWindowMaxSum", kernels.SlidingWindowMax()),
+    ("two_pass", "TwoPassWindowSum", kernels.TwoPass()),
+)
+NO_CORRECTION = ("FullWaveformSum", "FlashCamExtractor")
+
+
+def _images_of(
+    rng: np.random.Generator, geometry: kernels.CameraGeometry, n_pixels: int, n_events: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return images, times and masks in which a round spot of so many pixels is bright."""
+    images = rng.normal(0, 1, (n_events, geometry.n_pixels)).astype(np.float32)
+    times = rng.uniform(0, 40, images.shape).astype(np.float32)
+    masks = np.zeros(images.shape, np.bool_)
+    for image, time_of, mask in zip(images, times, masks, strict=True):
+        centre = rng.integers(geometry.n_pixels)
+        distance = np.hypot(geometry.x - geometry.x[centre], geometry.y - geometry.y[centre])
+        spot = np.argsort(distance)[:n_pixels]
+        mask[spot] = True
+        image[spot] = rng.uniform(10, 60, n_pixels)
+        time_of[spot] = 20 + rng.normal(0, 0.7, n_pixels)
+    return images, times, masks
+
+
+def figures(bench: Bench, peer: Answers, bandwidth: float) -> list[dict[str, Any]]:
     """Turn times into rates, with the peer and the limit where they apply."""
     lines = []
-    for stage, ours in times.items():
-        line: dict[str, Any] = {
-            "figure": f"{camera.name}_{stage}", "value": round(1e6 / ours), "unit": "events/s",
-        }  # fmt: skip
-        if stage in peer:
+    limit = bandwidth * bench.n_events / bench.events["waveforms"].nbytes
+    for stage, ours in bench.times.items():
+        line: dict[str, Any] = {"figure": f"{bench.camera.name}_{stage}"}
+        if stage == "two_threads":
+            line |= {"value": round(ours, 2), "unit": "times one thread"}
+        elif stage == "one_event_call":
+            line |= {"value": round(ours, 1), "unit": "us"}
+        else:
+            line |= {"value": round(1e6 / ours), "unit": "events/s"}
+        if stage in INCLUDED:
+            line["includes"] = INCLUDED[stage]
+        if stage in peer.times:
+            theirs = peer.times[stage]
+            kind = "components" if stage == "all_parameters" else "functions"
             line |= {
-                "peer": f"ctapipe {peer['version']} functions",
-                "peer_value": round(1e6 / peer[stage]),
-                "ratio": round(peer[stage] / ours, 1),
+                "peer": f"ctapipe {peer.times['version']} {kind}",
+                "peer_value": round(1e6 / theirs),
+                "ratio": round(theirs / ours, 1),
             }
-        if stage in ("r0_to_charge", "r0_to_hillas"):
+        if stage.startswith("r0_to") or stage == "all_parameters":
             line |= {
                 "limit": "read bandwidth, all bytes",
                 "limit_value": round(limit),
                 "limit_share": round(1e6 / ours / limit, 3),
             }
         lines.append(line)
-    apart = {name: value for name, value in peer.items() if name.startswith("apart_")}
-    for name, value in apart.items():
-        lines.append({"figure": f"{camera.name}_{name}", "value": value, "unit": "worst case"})
     return lines
+
+
+def show(lines: list[dict[str, Any]]) -> None:
+    """Print the table."""
+    print(f"{'':40}{'events/s':>10}{'us/event':>10}{'peer':>9}{'ratio':>8}{'of limit':>10}")
+    for line in lines:
+        if line["unit"] == "events/s":
+            cells = [line.get(key, "") for key in ("peer_value", "ratio", "limit_share")]
+            print(
+                f"{line['figure']:40}{line['value']:10}{1e6 / line['value']:10.1f}"
+                + "".join(f"{cell:>{n}}" for cell, n in zip(cells, (9, 8, 10), strict=True))
+            )
+        else:
+            print(f"{line['figure']:40}{line['value']:10} {line['unit']}")
+    for name, text in INCLUDED.items():
+        print(f"{name}: {text}")
 
 
 def main() -> None:
@@ -250,32 +344,26 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--repeat", type=int, default=7)
     parser.add_argument("--camera", choices=[camera.name for camera in CAMERAS])
+    parser.add_argument("--no-peer", action="store_true")
     chosen = parser.parse_args()
-    bandwidth = read_bandwidth(chosen.repeat)
-    print(f"with {instruction_set()}; one core reads {bandwidth / 1e9:.1f} GB/s")
-    print("r0_to_hillas: gain, calibration, local peak charge and time, tail cuts, all parameters;")
-    print("fused, masks and parameters written to memory, images not")
-    if "AWLTA_PEER_PYTHON" not in os.environ:
-        print("ours only: AWLTA_PEER_PYTHON names no interpreter with ctapipe")
-    print(f"{'':32}{'events/s':>12}{'us/event':>10}{'peer':>10}{'ratio':>8}{'of limit':>10}")
+    python = None if chosen.no_peer else ctapipe_python()
+    if python is None and not chosen.no_peer:
+        print(f"Ours only: {ABSENT}")
+    all_cores = os.sched_getaffinity(0)
     lines: list[dict[str, Any]] = []
+    bandwidth = read_bandwidth(chosen.repeat)
+    print(f"{kernels.instruction_set()}; one core reads {bandwidth / 1e9:.1f} GB/s")
     for camera in CAMERAS:
         if chosen.camera in (None, camera.name):
-            geometry = camera.geometry()
-            events = synthetic_events(camera, geometry, chosen.events)
-            times, results = measure(events, geometry, camera.sampling_rate, chosen.repeat)
-            peer = ask_peer(camera, geometry, events, results, chosen.repeat)
-            limit = bandwidth * chosen.events / events["waveforms"].nbytes
-            lines += figures(camera, times, peer, limit)
-    for line in lines:
-        if line["unit"] == "events/s":
-            cells = (line.get("peer_value", ""), line.get("ratio", ""), line.get("limit_share", ""))
-            print(
-                f"{line['figure']:32}{line['value']:12}{1e6 / line['value']:10.1f}"
-                + "".join(f"{cell:>{n}}" for cell, n in zip(cells, (10, 8, 10), strict=True))
-            )
-        else:
-            print(f"{line['figure']:32}{line['value']:12.1e}")
+            bench = Bench(camera, chosen.events, chosen.repeat)
+            bench.run()
+            peer = Answers()
+            if python:
+                os.sched_setaffinity(0, {min(all_cores)})
+                peer = ask_ctapipe(python, camera.described(), bench.arrays, bench.jobs)
+                os.sched_setaffinity(0, all_cores)
+            lines += figures(bench, peer, bandwidth)
+    show(lines)
     for line in lines:
         print(json.dumps(line))
 

@@ -29,7 +29,7 @@ from postgres import Cluster
 from awlta.errors import AwltaError
 
 ROOT = Path(__file__).parents[2]
-PEERS = ROOT / ".venv-peers" / "bin" / "python"
+PEERS = ROOT / ".venv-peers-persistence" / "bin" / "python"
 
 PEER_ROUNDS = 3
 """Rounds after which the peers are run; most of their time is that of their commits."""
@@ -145,7 +145,10 @@ def bytes_a_product(folder: Path, layers: int, width: int) -> Iterator[tuple[str
 def peers(call: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Return the figures of the peers by name, empty where they are not installed."""
     if not PEERS.exists():
-        print("No peers: 'scripts/peers' installs them into .venv-peers", file=sys.stderr)
+        print(
+            "No peers: 'scripts/peers persistence' installs them into .venv-peers-persistence",
+            file=sys.stderr,
+        )
         return {}
     script = Path(__file__).with_name("peer_persistence.py")
     words = [str(PEERS), str(script), "--targets", str(call.targets)]

@@ -2,7 +2,8 @@
 
 The methods and their usual numbers are those of the CTAO pipelines. A window of `width` samples
 begins `shift` samples before a peak, and is cut at both ends of the waveform. Its sum is the
-charge; the time is the mean of its positive samples, weighted by them, or the peak's if there are none.
+charge; the time is the mean of its positive samples, weighted by them, or the peak's if there are
+none.
 """
 
 from __future__ import annotations

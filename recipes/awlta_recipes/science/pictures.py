@@ -45,6 +45,36 @@ def camera(axes: Any, place: tuple[Any, Any] | None, values: Any, label: str) ->
     axes.figure.colorbar(shown, ax=axes, label=label)
 
 
+def ellipse(axes: Any, mask: Any, place: tuple[Any, Any], row: Any) -> None:
+    """Draw what cleaning kept of an image, and the ellipse and the axis of its Hillas parameters.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+        With the image of the camera, in the unit of the place.
+    mask : bool (n_pixels,)
+    place : (x, y) of arrays (n_pixels,)
+    row : mapping
+        ``x``, ``y``, ``length`` and ``width`` in the unit of the place, ``psi`` in rad; it may be
+        NaN, and then there is no ellipse.
+    """
+    # matplotlib takes half a second, and whoever has axes has it
+    from matplotlib.patches import Ellipse
+
+    x, y = (np.asarray(axis)[mask] for axis in place)
+    side = _POINTS_OF_A_CAMERA / max(1.0, np.sqrt(len(mask)))
+    axes.scatter(
+        x, y, s=(0.9 * side) ** 2, marker="h", facecolor="none", edgecolor="white", linewidths=0.7
+    )
+    if not np.isfinite(row["length"]):
+        return
+    centre, angle = (row["x"], row["y"]), float(np.degrees(row["psi"]))
+    for n_sigma in (1, 2):
+        size = 2 * n_sigma * row["length"], 2 * n_sigma * row["width"]
+        axes.add_patch(Ellipse(centre, *size, angle=angle, fill=False, color="tab:red"))
+    axes.axline(centre, slope=np.tan(row["psi"]), color="tab:red", linewidth=0.8, linestyle="--")
+
+
 def distribution(axes: Any, values: Any, label: str, *, logarithmic: bool = False) -> None:
     """Draw a histogram of numbers, those that are none left out.
 

@@ -1,0 +1,188 @@
+"""How charges are extracted and images cleaned, as parameters that products are made with."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awlta import kernels
+from awlta.errors import BadInput
+from awlta.lineage import Case, Parameters
+from awlta.persistent import Attribute, persistent
+
+from .instrument import Camera
+
+
+class ExtractionMethod(Enum):
+    """Where the window of a charge lies, as the kernels name it."""
+
+    FIXED = "FixedWindow"
+    FULL = "FullWaveform"
+    GLOBAL_PEAK = "GlobalPeak"
+    LOCAL_PEAK = "LocalPeak"
+    NEIGHBOR_PEAK = "NeighborPeak"
+    BASELINE_NEIGHBOR_PEAK = "BaselineSubtractedNeighborPeak"
+    SLIDING = "SlidingWindowMax"
+    TWO_PASS = "TwoPass"
+    FLASHCAM = "FlashCam"
+
+
+class CleaningMethod(Enum):
+    """How shower pixels are told from the others, as the kernels name it."""
+
+    TAIL_CUTS = "TailCuts"
+    MARS = "Mars"
+    FACT = "Fact"
+    TIME_CONSTRAINED = "TimeConstrained"
+    NIGHT_SKY = "NightSky"
+
+
+class IslandChoice(Enum):
+    """Which islands of touching pixels are kept."""
+
+    ALL = "all"
+    LARGEST = "largest"
+    BRIGHTEST = "brightest"
+
+
+class ExtractionParameters(Parameters):
+    """How a waveform becomes a charge: gain selection, method and window."""
+
+    method: Attribute[ExtractionMethod] = persistent(
+        "where the window lies", default=ExtractionMethod.LOCAL_PEAK
+    )
+    gain_threshold: Attribute[float] = persistent(
+        "raw high-gain sample above which the low gain is taken", unit="adc", default=4000.0
+    )
+    width: Attribute[int] = persistent("samples that are summed", default=7, low=1)
+    shift: Attribute[int] = persistent("samples of the window before the peak", default=3)
+    peak_index: Attribute[int] = persistent("sample of a fixed window's peak", default=0)
+    pixel_fraction: Attribute[float] = persistent(
+        "part of the pixels, the brightest, that a global peak is of", default=1.0, low=0, high=1
+    )
+    local_weight: Attribute[int] = persistent(
+        "how often the pixel counts beside each of its neighbours", default=0, low=0
+    )
+    baseline_end: Attribute[int] = persistent(
+        "first samples, which a baseline is the mean of", default=10, low=1
+    )
+    core_threshold: Attribute[float] = persistent(
+        "picture threshold between two passes", unit="p.e.", default=6.0, low=0
+    )
+    correct_pulse: Attribute[bool] = persistent(
+        "whether charges are corrected for what the window misses of a pulse", default=False
+    )
+    integer_shift: Attribute[bool] = persistent(
+        "whether waveforms are shifted by the calibrated times before windows are put", default=False
+    )
+    interpolate: Attribute[bool] = persistent(
+        "whether bad pixels get the mean of their good neighbours, not nothing", default=False
+    )
+    keep_images: Attribute[bool] = persistent(
+        "whether images are stored, or what describes them only", default=True
+    )
+
+    # what is made for good takes the peak from the neighbours, which noise does not pull up
+    defaults = (
+        Case(category="C", method=ExtractionMethod.NEIGHBOR_PEAK),
+        Case(telescope="MST*", core_threshold=8.0),
+        Case(telescope="SST*", core_threshold=4.0),
+    )
+
+    def extractor(self) -> kernels.Extractor:
+        """Return it as the kernels take it."""
+        return _kernel(self, self.method.value)
+
+    def correction(self, camera: Camera) -> kernels.Correction | None:
+        """Return what corrects charges of a camera for its pulse, None where nothing does.
+
+        Raises
+        ------
+        BadInput
+            The file did not tell the pulse of the camera.
+        """
+        if not self.correct_pulse and self.method is not ExtractionMethod.FLASHCAM:
+            return None
+        if camera.pulse is None or camera.pulse_step is None:
+            raise BadInput(
+                f"Camera {camera.name} has no reference pulse",
+                expected="a file that carries it, to correct charges for it",
+                do="Give parameters with correct_pulse=False, and another method than FLASHCAM",
+            )
+        return kernels.pulse_correction(
+            camera.pulse, camera.pulse_step, camera.sampling_rate, self.extractor()
+        )
+
+
+class CleaningParameters(Parameters):
+    """Which pixels are the shower: method and thresholds."""
+
+    method: Attribute[CleaningMethod] = persistent(
+        "how pixels are chosen", default=CleaningMethod.TAIL_CUTS
+    )
+    picture: Attribute[float] = persistent(
+        "least charge of a picture pixel", unit="p.e.", default=8.0, low=0
+    )
+    boundary: Attribute[float] = persistent(
+        "least charge of a boundary pixel", unit="p.e.", default=4.0, low=0
+    )
+    min_picture_neighbors: Attribute[int] = persistent(
+        "picture neighbours that a picture pixel must have", default=2, low=0
+    )
+    keep_isolated: Attribute[bool] = persistent(
+        "whether picture pixels stay without neighbours", default=False
+    )
+    time_limit: Attribute[float] = persistent(
+        "difference in time of neighbours that belong together", unit="ns", default=5.0, low=0
+    )
+    core_time_limit: Attribute[float] = persistent(
+        "difference of a core pixel from the mean time", unit="ns", default=4.5, low=0
+    )
+    boundary_time_limit: Attribute[float] = persistent(
+        "difference of a boundary pixel from its core neighbours", unit="ns", default=1.5, low=0
+    )
+    pedestal_factor: Attribute[float] = persistent(
+        "least picture charge in standard deviations of the night sky", default=2.5, low=0
+    )
+    bright_threshold: Attribute[float] = persistent(
+        "mean charge of the brightest pixels from which faint ones are cut",
+        unit="p.e.",
+        default=267.0,
+        low=0,
+    )
+    bright_fraction: Attribute[float] = persistent(
+        "fraction of that mean below which pixels are cut", default=0.03, low=0, high=1
+    )
+    island: Attribute[IslandChoice] = persistent(
+        "which islands the night-sky method keeps", default=IslandChoice.ALL
+    )
+
+    # as in the stereo example of ctapipe: large mirrors see more night sky, small ones less
+    defaults = (
+        Case(telescope="LST*", picture=7.5, boundary=5.0),
+        Case(telescope="SST*", picture=7.0),
+    )
+
+    def cleaning(self, sky_noise: NDArray[np.float32] | None = None) -> kernels.Cleaning:
+        """Return it as the kernels take it.
+
+        Parameters
+        ----------
+        sky_noise : float32 (n_pixels,), p.e., optional
+            Standard deviation of charges without Cherenkov light, for the night-sky method.
+        """
+        given: dict[str, Any] = {"min_neighbors": self.min_picture_neighbors}
+        if self.method is CleaningMethod.NIGHT_SKY:
+            given |= {"pedestal_std": sky_noise, "island": self.island.value}
+        return _kernel(self, self.method.value, **given)
+
+
+def _kernel(parameters: Parameters, name: str, **given: Any) -> Any:
+    """Return a value of the kernels whose fields have the names of parameters."""
+    kind = getattr(kernels, name)
+    values = parameters.values() | given
+    return kind(**{f.name: values[f.name] for f in fields(kind) if f.name in values})

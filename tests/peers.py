@@ -1,0 +1,55 @@
+"""Asking ctapipe, in an environment of its own (scripts/peers kernels)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SIDE = Path(__file__).with_name("ctapipe_side.py")
+INSTALLED = Path(__file__).parents[1] / ".venv-peers-kernels" / "bin" / "python"
+ABSENT = "no ctapipe: 'scripts/peers kernels' installs it, or AWLTA_PEER_PYTHON names its Python"
+
+Job = dict[str, Any]
+
+
+@dataclass
+class Answers:
+    """What ctapipe found, by ``job.name``, and its CPU times by job, microseconds an event."""
+
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    times: dict[str, Any] = field(default_factory=dict)
+
+
+def ctapipe_python() -> str | None:
+    """Return the interpreter that has ctapipe, None where there is none."""
+    named = os.environ.get("AWLTA_PEER_PYTHON")
+    return named or (str(INSTALLED) if INSTALLED.exists() else None)
+
+
+def ask_ctapipe(
+    python: str, camera: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], jobs: Sequence[Job]
+) -> Answers:
+    """Have ctapipe do jobs with the events of one camera; the form is in ctapipe_side.py."""
+    single = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | single
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        np.savez(folder / "arrays.npz", **arrays)
+        (folder / "task.json").write_text(json.dumps({"camera": camera, "jobs": list(jobs)}))
+        done = subprocess.run(
+            [python, str(SIDE), name], capture_output=True, text=True, env=surroundings
+        )
+        if done.returncode:
+            raise RuntimeError(f"ctapipe's side failed:\n{done.stderr[-4000:]}")
+        return Answers(
+            dict(np.load(folder / "answers.npz")), json.loads((folder / "times.json").read_text())
+        )
