@@ -25,9 +25,12 @@ from numpy.typing import NDArray
 
 from awlta.kernels import (
     CameraGeometry,
+    Fact,
     PixelShape,
     Pulses,
     Showers,
+    TimeConstrained,
+    clean,
     describe,
     extract_raw,
     hillas,
@@ -167,10 +170,13 @@ def measure(
     picture = float(np.median(pulses.charge) + 6)
     boundary = picture - 3
     masks = tailcuts(pulses.charge, geometry.neighbors, picture, boundary)
+    fact, in_time = Fact(picture, boundary), TimeConstrained(picture, boundary)
     neighbors = geometry.neighbors
     stages: dict[str, Callable[[], object]] = {
         "r0_to_charge": lambda: extracted(waveforms),
         "tailcuts": lambda: tailcuts(pulses.charge, neighbors, picture, boundary),
+        "fact": lambda: clean(pulses.charge, neighbors, fact, peak_time=pulses.peak_time),
+        "in_time": lambda: clean(pulses.charge, neighbors, in_time, peak_time=pulses.peak_time),
         "hillas": lambda: hillas(pulses.charge, masks, geometry),
         "parameters": lambda: describe(pulses.charge, masks, geometry),
         "r0_to_hillas": lambda: fused(waveforms),

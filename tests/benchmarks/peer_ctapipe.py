@@ -17,10 +17,12 @@ from ctapipe.calib.camera.gainselection import ThresholdGainSelector
 from ctapipe.coordinates import CameraFrame
 from ctapipe.image import (
     concentration_parameters,
+    fact_image_cleaning,
     hillas_parameters,
     leakage_parameters,
     morphology_parameters,
     tailcuts_clean,
+    time_constrained_clean,
 )
 from ctapipe.image.extractor import extract_around_peak
 from ctapipe.instrument import CameraGeometry
@@ -81,6 +83,12 @@ def main(directory, shape, sampling_rate, repeat):
     def clean(image):
         return tailcuts_clean(geometry, image, picture, boundary)
 
+    def fact(image, peak_time):
+        return fact_image_cleaning(geometry, image, peak_time, picture, boundary)
+
+    def in_time(image, peak_time):
+        return time_constrained_clean(geometry, image, peak_time, picture, boundary)
+
     def moments(image, mask):
         if image[mask].sum() > 0 and mask.sum() > 1:
             return hillas_parameters(geometry[mask], image[mask])
@@ -105,11 +113,14 @@ def main(directory, shape, sampling_rate, repeat):
 
     waveforms = [(waveform,) for waveform in arrays["waveforms"]]
     images = [(image,) for image in arrays["charge"]]
+    timed = list(zip(arrays["charge"], arrays["peak_time"], strict=True))
     cleaned = list(zip(arrays["charge"], arrays["masks"], strict=True))
     answer = {"version": ctapipe.__version__.rsplit(".", 1)[0]}
     for stage, call, inputs in (
         ("r0_to_charge", charge, waveforms),
         ("tailcuts", clean, images),
+        ("fact", fact, timed),
+        ("in_time", in_time, timed),
         ("hillas", moments, cleaned),
         ("parameters", parameters, cleaned),
         ("r0_to_hillas", chain, waveforms),
