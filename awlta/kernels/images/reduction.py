@@ -12,16 +12,14 @@ from awlta.errors import BadValue
 
 from .. import checks
 from ..neighbors import MAX_PIXELS, Neighbors
+from ..waveforms.pixel_status import PixelStatus
 from . import _reduction
 from .cleaning import AXES, images_of, room_for, rules_of, thresholds
 from .cleanings import TailCuts, Threshold, check_fields
 
-REDUCTION_BITS = 3
-"""The bits of a pixel's status that say what became of its waveform."""
-
 
 class Stored(IntEnum):
-    """What became of the waveform of a pixel: the lowest two bits of its status in DL0."""
+    """What became of the waveform of a pixel: the bits `PixelStatus.DVR` of its status in DL0."""
 
     REMOVED = 0
     UNTOUCHED = 1
@@ -218,4 +216,4 @@ def remove_pixels(
     kept = np.empty_like(waveforms)
     _reduction.remove_pixels(waveforms.view(np.uint8), masks.view(np.uint8), kept.view(np.uint8))
     stored = np.where(signal, Stored.SIGNAL, Stored.BESIDE_SIGNAL) * masks
-    return ReducedWaveforms(kept, status & ~np.uint8(REDUCTION_BITS) | stored.astype(np.uint8))
+    return ReducedWaveforms(kept, status & ~np.uint8(PixelStatus.DVR) | stored.astype(np.uint8))

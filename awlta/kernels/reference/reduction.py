@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.reduction import (
-    REDUCTION_BITS,
     ReducedWaveforms,
     Reduction,
     Stored,
@@ -50,7 +49,7 @@ def remove_pixels(
     for event, mask in enumerate(masks):
         kept[event][:, ~mask] = 0
     status = np.zeros(masks.shape, np.uint8) if pixel_status is None else pixel_status.copy()
-    status &= np.uint8(255 - REDUCTION_BITS)
+    status &= np.uint8(0b11111100)
     status[masks] |= np.uint8(Stored.BESIDE_SIGNAL)
     status[masks & (masks if signal is None else signal)] |= np.uint8(Stored.SIGNAL)
     return ReducedWaveforms(kept, status)
