@@ -19,8 +19,8 @@ def source_digest(*stages: str) -> str:
     Parameters
     ----------
     *stages : str
-        Of "gain", "extract", "clean", "hillas", "parameters", "rings", "fused"; none means all. Order
-        and repetition do not matter.
+        Of "gain", "extract", "clean", "hillas", "parameters", "rings", "fused"; none means all.
+        Order and repetition do not matter.
 
     Returns
     -------
