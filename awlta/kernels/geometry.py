@@ -111,6 +111,18 @@ class CameraGeometry:
         """Number of pixels of the camera."""
         return self.neighbors.n_pixels
 
+    @property
+    def radius(self) -> float:
+        """Mean distance of the outermost pixels from the mean of all; 0 if no pixel is outermost.
+
+        Pixels are outermost that have fewer neighbours than the fullest one.
+        """
+        outermost = (self.border & 1).astype(np.bool_)
+        if not outermost.any():
+            return 0.0
+        distance = np.hypot(self.x - self.x.mean(), self.y - self.y.mean())
+        return float(distance[outermost].mean())
+
 
 def _border(neighbors: Neighbors) -> NDArray[np.uint8]:
     n_neighbors = np.diff(neighbors.indptr)

@@ -19,7 +19,7 @@ def source_digest(*stages: str) -> str:
     Parameters
     ----------
     *stages : str
-        Names of `flags.STAGES`, such as "gain" or "fused"; none means all. Order and repetition
+        Names of `flags.STAGES`, such as "gain" or "chain"; none means all. Order and repetition
         do not matter.
 
     Returns

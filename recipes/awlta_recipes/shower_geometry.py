@@ -1,4 +1,11 @@
-"""Shower geometry (DL2): direction and core of each shower, from two telescopes and more."""
+"""Shower geometry (DL2): direction and core of each shower, from two telescopes and more.
+
+The table has the columns of `science.stereo.SHOWER` by axes crossed on a flat sky, the direction in
+ra and dec, and those of `science.planes.geometry_type` by planes crossed on the ground: alt, az,
+core_x, core_y, h_max and so on, as the HillasReconstructor of the CTAO pipelines defines them.
+is_valid tells of the former; the latter are NaN where the planes give nothing. telescopes, the
+images that were used, are in the order of tel_id.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +20,9 @@ from awlta.persistent import Attribute, Link, Links, link, persistent
 
 from .image_parameters import TABLE as IMAGES
 from .image_parameters import ImageParameters
+from .instrument import field_of_view
 from .raw_file import RawFile
-from .science import pictures, stereo
+from .science import pictures, planes, stereo
 from .science.coordinates import from_offsets, tilted_positions
 from .tables import TableWriter, read_table
 
@@ -59,7 +67,9 @@ class ShowerGeometry(DataProduct):
             tables[part.images.raw.telescope.tel_id] = _named_for_stereo(rows)
         found = stereo.reconstruct(tables, self._positions(source), self._cuts())
         ra, dec = _sky(found, source)
-        rows = recfunctions.append_fields(found, ("ra", "dec"), (ra, dec), usemask=False)
+        crossed = self._planes(tables, source)
+        found = recfunctions.append_fields(found, ("ra", "dec"), (ra, dec), usemask=False)
+        rows = _beside(found, crossed[[*planes.NAMES, "telescopes"]])
         with TableWriter(self.create(".h5"), TABLE, rows.dtype) as table:
             table.append(rows)
         self.run = source.run
@@ -84,23 +94,33 @@ class ShowerGeometry(DataProduct):
         pictures.distribution(axes[1, 0], rows["direction_spread"], spread)
         pictures.distribution(axes[1, 1], rows["intensity"], "light (p.e.)", logarithmic=True)
 
+    def _planes(self, tables: dict[int, np.ndarray], source: RawFile) -> np.ndarray:
+        alt, az = _pointing(source)
+        telescopes = [part.images.raw.telescope for part in self.images]
+        site = telescopes[0].site
+        stations = {
+            t.tel_id: planes.Station(t.x, t.y, t.z, field_of_view(t).radius) for t in telescopes
+        }
+        return planes.cross_planes(
+            {t: _in_azimuth(rows, source) for t, rows in tables.items()},
+            stations,
+            (alt, az),
+            height=np.nan if site is None else site.height,
+            cuts=self._cuts(),
+        )
+
     def _cuts(self) -> stereo.ImageCuts:
         return stereo.ImageCuts(**self.parameters.values())
 
     def _positions(self, source: RawFile) -> dict[int, tuple[float, float]]:
-        if source.alt is None or source.az is None:
-            raise BadInput(
-                f"Run {source.run} does not tell where the telescopes pointed",
-                expected="altitude and azimuth in the raw file",
-                do="Image parameters can be had without; directions cannot",
-            )
+        alt, az = _pointing(source)
         telescopes = [part.images.raw.telescope for part in self.images]
         lon, lat = tilted_positions(
             [t.x for t in telescopes],
             [t.y for t in telescopes],
             [t.z for t in telescopes],
-            source.alt,
-            source.az,
+            alt,
+            az,
             is_equatorial=source.ra is not None,
         )
         ids = [t.tel_id for t in telescopes]
@@ -130,6 +150,35 @@ def _named_for_stereo(rows: np.ndarray) -> np.ndarray:
     names = {"x": "fov_lon", "y": "fov_lat", "leakage_intensity_width_1": "leakage"}
     kept = rows[np.isfinite(rows["intensity"]) & (rows["intensity"] > 0)]
     return np.asarray(recfunctions.rename_fields(kept, names))
+
+
+def _pointing(source: RawFile) -> tuple[float, float]:
+    if source.alt is None or source.az is None:
+        raise BadInput(
+            f"Run {source.run} does not tell where the telescopes pointed",
+            expected="altitude and azimuth in the raw file",
+            do="Image parameters can be had without; directions cannot",
+        )
+    return source.alt, source.az
+
+
+def _in_azimuth(rows: np.ndarray, source: RawFile) -> np.ndarray:
+    """Turn offsets along ra into offsets along azimuth, as `tilted_positions` understands them."""
+    if source.ra is None:
+        return rows
+    rows = rows.copy()
+    rows["fov_lon"] *= -1
+    rows["psi"] *= -1
+    return rows
+
+
+def _beside(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    fields = [(n, t.dtype[n]) for t in (left, right) for n in t.dtype.names or ()]
+    rows = np.empty(len(left), fields)
+    for table in (left, right):
+        for name in table.dtype.names or ():
+            rows[name] = table[name]
+    return rows
 
 
 def _sky(found: np.ndarray, source: RawFile) -> tuple[np.ndarray, np.ndarray]:

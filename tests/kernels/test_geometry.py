@@ -47,3 +47,10 @@ def test_pixels_without_place_or_size_are_refused(hexagon, wrong):
     names = ("x", "y", "area", "width", "neighbors")
     with pytest.raises(BadValue):
         CameraGeometry(**({name: getattr(hexagon, name) for name in names} | wrong))
+
+
+def test_the_radius_of_a_camera_is_that_of_its_outermost_pixels(hexagon):
+    assert hexagon.radius == pytest.approx(1.0)
+    # two pixels have one neighbour each: none is farther out than the other
+    pair = CameraGeometry.from_positions(np.array([0.0, 5.0]), np.zeros(2), "square")
+    assert pair.radius == 0.0

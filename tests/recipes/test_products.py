@@ -29,6 +29,8 @@ from awlta_recipes.pedestal_calibration import PedestalCalibration, PedestalPara
 from awlta_recipes.raw_events import RawEvents
 from awlta_recipes.raw_file import RawFile
 from awlta_recipes.run_calibration import NominalParameters, RunCalibration
+from awlta_recipes.science import to_offsets
+from awlta_recipes.shower_geometry import TABLE as SHOWERS
 from awlta_recipes.shower_geometry import ShowerGeometry
 from awlta_recipes.simulated_run import SimulatedRun, SimulationParameters
 from awlta_recipes.sky_map import SkyMap
@@ -107,6 +109,15 @@ def test_numbers_of_a_product_agree_with_its_file_and_its_inputs(night):
     (geometry,) = ShowerGeometry.select_all()
     assert geometry.run == 3
     assert 0 < geometry.n_reconstructed <= geometry.n_events
+    showers = read_table(geometry.retrieve(), SHOWERS)
+    crossed = showers[np.isfinite(showers["alt"])]
+    assert len(crossed) == geometry.n_reconstructed
+    assert (crossed["telescopes"].sum(axis=1) == crossed["n_telescopes"]).all()
+    # great circles on the sky and axes on a flat sky tell of the same showers
+    source = geometry.images[0].images.raw.source
+    lon, _ = to_offsets(crossed["az"], crossed["alt"], source.az, source.alt)
+    sign = -1 if source.ra is not None else 1
+    assert np.median(np.abs(sign * lon - crossed["fov_lon"])) < 0.1
 
 
 def test_a_simulated_file_keeps_its_origin_and_cannot_claim_another_s(night, tmp_path):

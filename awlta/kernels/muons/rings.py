@@ -99,19 +99,10 @@ def muon_rings(
         options.ratio_width,
         options.integration_width,
         options.outer_width,
-        camera_radius(geometry),
+        geometry.radius,
         np.linspace(-np.pi, np.pi, options.n_sectors + 1),
         np.empty((4, n_pixels)),
         np.empty(options.n_sectors),
         rows,
     )
     return rows
-
-
-def camera_radius(geometry: CameraGeometry) -> float:
-    """Return the mean distance of the outermost pixels from the mean of all; 0 if none is."""
-    border = (geometry.border & 1).astype(np.bool_)
-    if not border.any():
-        return 0.0
-    x, y = geometry.x - geometry.x.mean(), geometry.y - geometry.y.mean()
-    return float(np.hypot(x[border], y[border]).mean())

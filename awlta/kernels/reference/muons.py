@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..geometry import CameraGeometry
 from ..muons import MUON, MuonOptions
-from ..muons.rings import FEATURE_NAMES, RING_NAMES, WITHOUT_RING, camera_radius
+from ..muons.rings import FEATURE_NAMES, RING_NAMES, WITHOUT_RING
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def _fill(
         return
     with np.errstate(all="ignore"):
         features = (
-            _containment(radius, offset, camera_radius(geometry)),
+            _containment(radius, offset, geometry.radius),
             _completeness(image, geometry.x - x, geometry.y - y, options),
             *_of_cleaned(image[mask], distance[mask], geometry.width[mask], radius, options),
             *_bands(image, distance, mask, radius, options),

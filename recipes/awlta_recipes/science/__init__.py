@@ -11,6 +11,7 @@ from .coordinates import (
 from .drawing import draw
 from .flatfield import FlatField
 from .pedestal import Pedestal
+from .planes import Station, cross_planes
 from .significance import excess, li_ma
 from .skymap import Events, MapGeometry, OnOff, Region, SkyMap, peak_position, reflected, ring_map
 from .stereo import SHOWER, ImageCuts, reconstruct
@@ -25,6 +26,8 @@ __all__ = [
     "Pedestal",
     "Region",
     "SkyMap",
+    "Station",
+    "cross_planes",
     "draw",
     "excess",
     "flatfield",

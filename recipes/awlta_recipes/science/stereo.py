@@ -2,13 +2,13 @@
 
 The long axis of every image runs through the direction the shower came from, and points,
 on the ground, from the telescope to the core. Axes are crossed in pairs and the crossings
-averaged (Hofmann et al. 1999, astro-ph/9904234, algorithm 1). Planes are good enough here:
-within 3 deg of the pointing a crossing moves by less than 0.003 deg.
+averaged (Hofmann et al. 1999, astro-ph/9904234, algorithm 1). The sky is flat here: within 3 deg
+of the pointing a crossing moves by less than 0.003 deg. `planes` crosses great circles instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -59,15 +59,18 @@ class ImageCuts:
     min_pixels : int
     max_leakage : float
         Fraction of the light in the outermost row of the camera.
+    min_telescopes : int
+        Images that a shower needs, 2 or more.
     """
 
     min_intensity: float = 50.0
     min_pixels: int = 4
     max_leakage: float = 0.2
+    min_telescopes: int = 2
 
 
 @dataclass(frozen=True, eq=False)
-class _Table:
+class ImageTable:
     """Images by event and telescope, float64 (n_events, n_telescopes); 0 where there is none."""
 
     used: NDArray[np.bool_]
@@ -103,22 +106,26 @@ def reconstruct(
         A field or a telescope position is missing, or an event stands twice in a telescope.
     """
     tel_ids = sorted(images)
-    _check(images, positions)
-    ids = [images[t]["event_id"] for t in tel_ids]
-    event_id = np.unique(np.concatenate([np.empty(0, np.int64), *ids]))
+    check(images, positions)
+    event_id = events_of(images)
     rows = np.zeros(len(event_id), SHOWER)
     rows["event_id"] = event_id
     if not len(event_id):
         return rows
-    table = _arrange(images, tel_ids, event_id, cuts or ImageCuts())
+    table = arrange(images, tel_ids, event_id, cuts or ImageCuts())
     places = np.array([positions[t] for t in tel_ids], np.float64)
     _fill(rows, table, places)
     return rows
 
 
-def _check(
-    images: Mapping[int, NDArray[np.void]], positions: Mapping[int, tuple[float, float]]
-) -> None:
+def events_of(images: Mapping[int, NDArray[np.void]]) -> NDArray[np.int64]:
+    """Return the event_id that any telescope saw, in rising order."""
+    ids = [table["event_id"] for table in images.values()]
+    return np.unique(np.concatenate([np.empty(0, np.int64), *ids]))
+
+
+def check(images: Mapping[int, NDArray[np.void]], positions: Container[int]) -> None:
+    """Refuse images without the `FIELDS`, without a place, or of one event twice."""
     for tel_id, table in images.items():
         missing = [f for f in FIELDS if f not in (table.dtype.names or ())]
         if missing:
@@ -141,12 +148,13 @@ def _check(
             )
 
 
-def _arrange(
+def arrange(
     images: Mapping[int, NDArray[np.void]],
     tel_ids: list[int],
     event_id: NDArray[np.int64],
     cuts: ImageCuts,
-) -> _Table:
+) -> ImageTable:
+    """Put the images that pass the cuts into a table of events and telescopes."""
     shape = (len(event_id), len(tel_ids))
     values = {name: np.zeros(shape) for name in FIELDS if name != "event_id"}
     used = np.zeros(shape, np.bool_)
@@ -157,7 +165,7 @@ def _arrange(
         used[row[good], column] = True
         for name, dense in values.items():
             dense[row[good], column] = table[name][good]
-    return _Table(used, values)
+    return ImageTable(used, values)
 
 
 def _usable(table: NDArray[np.void], cuts: ImageCuts) -> NDArray[np.bool_]:
@@ -170,7 +178,7 @@ def _usable(table: NDArray[np.void], cuts: ImageCuts) -> NDArray[np.bool_]:
     return np.asarray(good)
 
 
-def _fill(rows: NDArray[np.void], table: _Table, places: Float) -> None:
+def _fill(rows: NDArray[np.void], table: ImageTable, places: Float) -> None:
     intensity = table["intensity"]
     total = intensity.sum(axis=1)
     along = np.stack([np.cos(np.radians(table["psi"])), np.sin(np.radians(table["psi"]))], axis=-1)

@@ -9,7 +9,6 @@ from hypothesis.extra import numpy as hnp
 from awlta.errors import BadValue
 from awlta.kernels import MUON, CameraGeometry, MuonOptions, muon_rings, reference
 from awlta.kernels.muons.options import FITS
-from awlta.kernels.muons.rings import camera_radius
 
 ANY_IMAGE = {"min_pixels": 0, "min_intensity": 0.0}
 ONCE = MuonOptions(n_fits=1, **ANY_IMAGE)
@@ -116,7 +115,7 @@ def test_half_a_ring_is_half_complete(field):
 
 
 def test_a_ring_half_outside_the_camera_is_half_contained(field):
-    radius = camera_radius(field)
+    radius = field.radius
     # Seen from the centre of the ring, its crossings with the camera are half a turn apart.
     image, mask = ring(field, 2.9, 0.0, 1.0)
     (found,) = muon_rings(image, mask, field, ONCE)
@@ -137,7 +136,7 @@ def test_a_ring_centred_off_the_camera_by_the_chord_is_half_contained():
     image[0, -5:] = 1
     (found,) = muon_rings(image, image > 0, geometry, ONCE)
     assert found["muonring_radius"] == pytest.approx(3)
-    radius = camera_radius(geometry)
+    radius = geometry.radius
     expected = np.arccos((9 - radius**2 + 16) / 24) / np.pi
     assert found["muonparameters_containment"] == pytest.approx(expected)
 
@@ -247,7 +246,7 @@ def test_cameras_and_batches_of_nothing_much_are_no_error(field):
     one = CameraGeometry.from_positions(np.zeros(1), np.zeros(1), "square", area=1.0)
     lit = np.ones((1, 1), np.float32)
     assert np.isnan(muon_rings(lit, lit > 0, one, ONCE)["muonring_radius"]).all()
-    assert camera_radius(one) == 0.0
+    assert one.radius == 0.0
     none = np.zeros((0, field.n_pixels), np.float32)
     assert muon_rings(none, none > 0, field).shape == (0,)
 
