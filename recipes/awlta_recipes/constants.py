@@ -10,26 +10,44 @@ from numpy.typing import NDArray
 
 from awlta.lineage import new_hdf5
 
+from .science import pixel_flags
+
 Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Constants:
-    """Calibration constants of one camera.
+    """Calibration constants of one camera, for each gain and pixel.
 
     Attributes
     ----------
     pedestal : float32 (n_gains, n_pixels), ADC counts per sample
     dc_to_pe : float32 (n_gains, n_pixels), p.e. per ADC count
-    time_offset : float32 (n_pixels,), ns
-        Subtracted from peak times.
-    is_bad : bool (n_pixels,)
+    time_shift : float32 (n_gains, n_pixels), ns
+        Subtracted from the peak times of pixels whose gain it is.
+    status : uint8 (n_gains, n_pixels), bits of `science.PixelFlag`
     """
 
     pedestal: Float32
     dc_to_pe: Float32
-    time_offset: Float32
-    is_bad: NDArray[np.bool_]
+    time_shift: Float32
+    status: NDArray[np.uint8]
+
+    @classmethod
+    def without_times(cls, pedestal: Float32, dc_to_pe: Float32) -> Constants:
+        """Return constants of pixels that are all in order and equally late."""
+        times = np.zeros(pedestal.shape, np.float32)
+        return cls(pedestal, dc_to_pe, times, np.zeros(pedestal.shape, np.uint8))
+
+    @property
+    def time_offset(self) -> Float32:
+        """Time shift of the high or only gain, float32 (n_pixels,), ns."""
+        return np.asarray(self.time_shift[0])
+
+    @property
+    def is_bad(self) -> NDArray[np.bool_]:
+        """The pixels that cannot be used, bool (n_pixels,)."""
+        return pixel_flags.is_bad(self.status)
 
     def write(self, path: Path) -> None:
         """Write a new HDF5 file."""
@@ -44,4 +62,10 @@ class Constants:
         import h5py
 
         with h5py.File(path, "r") as file:
-            return cls(**{name: file[name][:] for name in cls.__dataclass_fields__})
+            arrays = {name: field[:] for name, field in file.items()}
+        if "status" not in arrays:  # a file that has these for whole pixels
+            shape = arrays["pedestal"].shape
+            late, bad = arrays.pop("time_offset"), arrays.pop("is_bad")
+            arrays["time_shift"] = np.broadcast_to(late, shape).copy()
+            arrays["status"] = pixel_flags.unknown(bad, shape)
+        return cls(**arrays)

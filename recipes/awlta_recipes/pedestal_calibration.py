@@ -13,10 +13,13 @@ from awlta.persistent import Attribute, Link, link, persistent
 
 from .events import EventKind
 from .raw_events import RawEvents
-from .science import pedestal, pictures
+from .science import PixelFlag, pedestal, pictures, pixel_flags
 
 MAX_NOISE = 50.0
 """adc; the noise of a sample is 3 to 10 in a dark night, and some 30 beside a bright moon."""
+
+MIN_EVENTS = 10
+"""With fewer, the level is known to no better than a third of the noise of its mean sample."""
 
 MAX_BAD_PIXELS = 0.1
 """Fraction; with more, images have holes at every place that showers fall on."""
@@ -30,40 +33,59 @@ class PedestalParameters(Parameters):
         "robust standard deviations beyond which an event is left out", default=5.0, low=1
     )
     validity: Attribute[float] = persistent("time of validity", unit="h", default=12.0, low=0.1)
+    least_noise: Attribute[float] = persistent(
+        "noise of a good pixel, of the camera's median: at least", default=0.5, low=0, high=1
+    )
+    most_noise: Attribute[float] = persistent(
+        "noise of a good pixel, of the camera's median: at most", default=2.0, low=1
+    )
+    min_fraction: Attribute[float] = persistent(
+        "events that a good pixel keeps after clipping, of all", default=0.5, low=0, high=1
+    )
 
 
 class PedestalCalibration(Calibration):
     """Pedestal and noise of each gain and pixel of one telescope."""
 
     raw: Link[RawEvents] = link("pedestal events", locates=True)
-    parameters: Link[PedestalParameters] = link("window, clipping, validity")
+    parameters: Link[PedestalParameters] = link("window, clipping, limits, validity")
     n_events: Attribute[int] = persistent("events used", init=False)
     n_bad_pixels: Attribute[int] = persistent("pixels too noisy or too quiet", init=False)
     median_noise: Attribute[float] = persistent(
         "median noise of a sample, high gain", unit="adc", init=False
     )
+    n_clipped: Attribute[int] = persistent("pixels with too few events left", init=False)
 
     BAD_RMS = QCFlag(0, "median noise of a sample above limit (adc)")
     MANY_BAD_PIXELS = QCFlag(1, "fraction of pixels too noisy or too quiet above limit")
+    FEW_EVENTS = QCFlag(2, "number of pedestal events below limit", blocking=False)
 
     @recipe
     def make(self) -> None:
         """Measure pedestals and noise, and say which pixels are bad."""
+        how = self.parameters
         found = pedestal.measure(
-            self.raw.counts(), window=self.parameters.window, clip=self.parameters.clip
+            self.raw.counts(),
+            window=how.window,
+            clip=how.clip,
+            least_noise=how.least_noise,
+            most_noise=how.most_noise,
+            min_fraction=how.min_fraction,
         )
         write_arrays(self.create(".h5"), found)
         self.n_events = self.raw.n_events
         self.n_bad_pixels = int(found.is_bad.sum())
+        self.n_clipped = pixel_flags.count(found.status)[PixelFlag.FEW_EVENTS]
         self.median_noise = float(np.median(found.std[0]))
         self.timestamp_start = self.raw.begin()
-        self.timestamp_end = self.timestamp_start + timedelta(hours=self.parameters.validity)
+        self.timestamp_end = self.timestamp_start + timedelta(hours=how.validity)
 
     def verify(self) -> None:
-        """Compare noise and number of bad pixels with what a camera has that is in order."""
+        """Compare noise, bad pixels and events with what a run has that is in order."""
         self.BAD_RMS.above(self.median_noise, MAX_NOISE)
         n_pixels = self.raw.telescope.camera.n_pixels
         self.MANY_BAD_PIXELS.above(self.n_bad_pixels / n_pixels, MAX_BAD_PIXELS)
+        self.FEW_EVENTS.below(self.n_events, MIN_EVENTS)
 
     def draw(self, figure: Any) -> None:
         """Draw level and noise over the camera and as distributions."""
@@ -99,4 +121,7 @@ def read_pedestal(path: Path) -> pedestal.Pedestal:
     import h5py
 
     with h5py.File(path, "r") as file:
-        return pedestal.Pedestal(**{name: field[()] for name, field in file.items()})
+        fields = {name: field[()] for name, field in file.items()}
+    if "status" not in fields:  # a file that has this for whole pixels
+        fields["status"] = pixel_flags.unknown(fields.pop("is_bad"), fields["mean"].shape)
+    return pedestal.Pedestal(**fields)

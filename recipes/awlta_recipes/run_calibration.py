@@ -48,10 +48,7 @@ class RunCalibration(DataProduct):
             gains = np.full(level.shape, self.parameters.dc_to_pe, np.float32)
             gains[1:] *= self.parameters.gain_ratio
             self.origin += ", nominal gains"
-        n_pixels = level.shape[1]
-        Constants(level, gains, np.zeros(n_pixels, np.float32), np.zeros(n_pixels, bool)).write(
-            self.create(".h5")
-        )
+        Constants.without_times(level, gains).write(self.create(".h5"))
 
     @classmethod
     def targets(cls, wanted: Selection) -> list[RunCalibration]:

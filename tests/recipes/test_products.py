@@ -15,7 +15,7 @@ from deliveries import deliver
 from awlta.archive import ingest
 from awlta.config import Profile
 from awlta.errors import BadInput, BadValue, RecipeFailed
-from awlta.lineage import Selection, Workspace
+from awlta.lineage import Selection, Workspace, new_hdf5
 from awlta.lineage.planning import chain
 from awlta.lineage.product import Recipe
 from awlta.persistent import Persistent, registry
@@ -23,13 +23,18 @@ from awlta.persistent.database import create
 from awlta_recipes.camera_calibration import CameraCalibration, FlatFieldParameters
 from awlta_recipes.camera_images import TABLE as IMAGES
 from awlta_recipes.camera_images import CameraImages, ExtractionParameters
+from awlta_recipes.constants import Constants
 from awlta_recipes.events import CalibrationState, EventKind
 from awlta_recipes.image_parameters import CleaningParameters, ImageParameters
-from awlta_recipes.pedestal_calibration import PedestalCalibration, PedestalParameters
+from awlta_recipes.pedestal_calibration import (
+    PedestalCalibration,
+    PedestalParameters,
+    read_pedestal,
+)
 from awlta_recipes.raw_events import RawEvents
 from awlta_recipes.raw_file import RawFile
 from awlta_recipes.run_calibration import NominalParameters, RunCalibration
-from awlta_recipes.science import to_offsets
+from awlta_recipes.science import PixelFlag, to_offsets
 from awlta_recipes.shower_geometry import TABLE as SHOWERS
 from awlta_recipes.shower_geometry import ShowerGeometry
 from awlta_recipes.simulated_run import SimulatedRun, SimulationParameters
@@ -105,6 +110,11 @@ def test_numbers_of_a_product_agree_with_its_file_and_its_inputs(night):
     for calibration in CameraCalibration.select_all():
         assert calibration.n_events == 20
         assert calibration.median_gain == pytest.approx(20, rel=0.1)
+        assert calibration.light == pytest.approx(75, rel=0.1)
+        assert calibration.n_noisy == calibration.n_dead == 3
+        assert calibration.n_odd_gain == calibration.n_odd_time == calibration.n_saturated == 0
+        assert 0 < calibration.time_spread < 0.2
+        assert not calibration.get_qcflags_set()
         assert calibration.timestamp_start == calibration.pedestal.timestamp_start
     (geometry,) = ShowerGeometry.select_all()
     assert geometry.run == 3
@@ -118,6 +128,33 @@ def test_numbers_of_a_product_agree_with_its_file_and_its_inputs(night):
     lon, _ = to_offsets(crossed["az"], crossed["alt"], source.az, source.alt)
     sign = -1 if source.ra is not None else 1
     assert np.median(np.abs(sign * lon - crossed["fov_lon"])) < 0.1
+
+
+def test_constants_hold_what_was_found_for_each_gain(night):
+    for calibration in CameraCalibration.select_all():
+        constants = Constants.read(calibration.retrieve())
+        shape = (2, calibration.raw.telescope.camera.n_pixels)
+        assert {a.shape for a in vars(constants).values()} == {shape}
+        assert constants.is_bad.sum() == 3
+        assert constants.time_offset.tolist() == constants.time_shift[0].tolist()
+        assert (constants.status[:, constants.is_bad] & np.uint8(PixelFlag.DEAD)).all()
+        assert not constants.status[:, ~constants.is_bad].any()
+
+
+def test_a_file_that_tells_bad_pixels_and_times_without_gains_is_read(tmp_path):
+    level, factor = np.full((2, 3), 300, np.float32), np.full((2, 3), 0.05, np.float32)
+    late, bad = np.array([0, 1, 2], np.float32), np.array([False, True, False])
+    with new_hdf5(tmp_path / "constants.h5") as file:
+        file["pedestal"], file["dc_to_pe"] = level, factor
+        file["time_offset"], file["is_bad"] = late, bad
+    constants = Constants.read(tmp_path / "constants.h5")
+    assert constants.is_bad.tolist() == bad.tolist()
+    assert constants.time_shift.tolist() == [late.tolist()] * 2
+    dark = {"mean": level, "std": level, "charge_std": level, "window": 7}
+    with new_hdf5(tmp_path / "pedestal.h5") as file:
+        for name, field in (dark | {"n_events": np.ones((2, 3), np.int32), "is_bad": bad}).items():
+            file[name] = field
+    assert read_pedestal(tmp_path / "pedestal.h5").is_bad.tolist() == bad.tolist()
 
 
 def test_a_simulated_file_keeps_its_origin_and_cannot_claim_another_s(night, tmp_path):

@@ -111,7 +111,7 @@ def test_calibration_finds_the_true_camera(calibrations):
         assert np.abs(level.mean - truth.pedestal)[:, good].max() < 1.5
         unity = flat.dc_to_pe[:, good] * truth.gain[:, good]
         assert unity == pytest.approx(np.ones_like(unity), abs=0.12)
-        assert np.std(flat.time_offset[good] - truth.time_offset[good]) < 0.05
+        assert np.std(flat.time_shift[0, good] - truth.time_offset[good]) < 0.05
 
 
 def test_gammas_are_found_where_they_came_from(night):

@@ -110,7 +110,10 @@ def awe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prompt]:
     create(profile.database_url, 0)
     workspace = Workspace(profile)
     runs: list[tuple[str, dict[str, Any]]] = [
-        ("dark.h5", {"run": 1, "kind": EventKind.PEDESTAL, "start": START - 2 * HOUR}),
+        (
+            "dark.h5",
+            {"run": 1, "kind": EventKind.PEDESTAL, "start": START - 2 * HOUR, "n_events": 12},
+        ),
         ("flash.h5", {"run": 2, "kind": EventKind.FLATFIELD, "start": START - HOUR}),
         ("run7.h5", {"run": 7}),
     ]

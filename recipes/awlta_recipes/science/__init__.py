@@ -1,6 +1,6 @@
 """Calibration, reconstruction and maps: arrays in, arrays out."""
 
-from . import flatfield, pedestal
+from . import flatfield, pedestal, pixel_flags
 from .coordinates import (
     from_offsets,
     ground_positions,
@@ -11,6 +11,7 @@ from .coordinates import (
 from .drawing import draw
 from .flatfield import FlatField
 from .pedestal import Pedestal
+from .pixel_flags import PixelFlag
 from .planes import Station, cross_planes
 from .significance import excess, li_ma
 from .skymap import Events, MapGeometry, OnOff, Region, SkyMap, peak_position, reflected, ring_map
@@ -24,6 +25,7 @@ __all__ = [
     "MapGeometry",
     "OnOff",
     "Pedestal",
+    "PixelFlag",
     "Region",
     "SkyMap",
     "Station",
@@ -36,6 +38,7 @@ __all__ = [
     "li_ma",
     "peak_position",
     "pedestal",
+    "pixel_flags",
     "reconstruct",
     "reflected",
     "ring_map",

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from awlta.errors import BadInput
 
+from .pixel_flags import PixelFlag, Status, is_bad, marked
+
 Float32 = NDArray[np.float32]
 
 _MAD_TO_SIGMA = 1.4826
@@ -31,8 +33,8 @@ class Pedestal:
     window : int, samples
     n_events : int32 (n_gains, n_pixels)
         Events left after clipping.
-    is_bad : bool (n_pixels,)
-        Noise too small or too large, or too few events left.
+    status : uint8 (n_gains, n_pixels), bits of PixelFlag
+        NOISE and FEW_EVENTS.
     """
 
     mean: Float32
@@ -40,7 +42,12 @@ class Pedestal:
     charge_std: Float32
     window: int
     n_events: NDArray[np.int32]
-    is_bad: NDArray[np.bool_]
+    status: Status
+
+    @property
+    def is_bad(self) -> NDArray[np.bool_]:
+        """The pixels that cannot be used, bool (n_pixels,)."""
+        return is_bad(self.status)
 
 
 def measure(
@@ -88,15 +95,15 @@ def measure(
     std = np.sqrt(_mean_of(variance, keep) + scatter)
     charge_std = np.sqrt(_mean_of(charge_variance, keep))
     typical = np.median(std, axis=1, keepdims=True)
-    is_good = (std >= least_noise * typical) & (std <= most_noise * typical)
-    is_good &= n_events >= min_fraction * len(mean)
+    is_odd = ~((std >= least_noise * typical) & (std <= most_noise * typical))
+    is_short = n_events < min_fraction * len(mean)
     return Pedestal(
         mean=level.astype(np.float32),
         std=std.astype(np.float32),
         charge_std=charge_std.astype(np.float32),
         window=window,
         n_events=n_events.astype(np.int32),
-        is_bad=np.asarray(~np.all(is_good, axis=0)),
+        status=marked(PixelFlag.NOISE, is_odd) | marked(PixelFlag.FEW_EVENTS, is_short),
     )
 
 
