@@ -19,10 +19,12 @@ from awlta_recipes.events import (
     calibration_of,
     identify,
     iterate,
+    iterate_all,
     read_header,
+    read_triggers,
     read_truth,
 )
-from awlta_recipes.events.blocks import SingleEvent, gather
+from awlta_recipes.events.blocks import BLOCK_BYTES, SingleEvent, events_in_block, gather
 from awlta_recipes.events.model import datetime_of, seconds_since
 
 START = datetime(2026, 1, 15, 22, 0, tzinfo=UTC)
@@ -277,14 +279,40 @@ def test_odd_events_are_flagged_and_the_rest_goes_on():
         SingleEvent(2, good[:, :, :3]),
         SingleEvent(3, good.astype(np.int16) - 2),
         SingleEvent(4, good, time=1.5, alt=70.0, az=180.0),
+        SingleEvent(5, good.astype(np.float32)),
+        SingleEvent(6, good.astype(np.uint32) << 16),
     ]
     (block,) = gather(events, {0: small_camera()}, 10, lambda _: np.ones(3, bool))
     assert block.event_id.tolist() == [1, 4]
-    assert [f.event_id for f in block.flagged] == [2, 3]
+    assert [f.event_id for f in block.flagged] == [2, 3, 5, 6]
     assert "shape (2, 3, 3), expected (2, 3, 4)" in block.flagged[0].reason
     assert "from -1 to -1" in block.flagged[1].reason
+    assert "float32, expected whole counts" in block.flagged[2].reason
+    assert "from 65536 to 65536" in block.flagged[3].reason
     assert np.isnan(block.time[0])
     assert block.time[1] == 1.5
+
+
+def test_events_of_several_telescopes_go_into_blocks_of_their_own():
+    cameras = {1: small_camera(1), 2: small_camera(2)}
+    shapes = {1: (1, 3, 4), 2: (2, 3, 4)}
+    events = [SingleEvent(i, np.full(shapes[t], i, np.uint16), tel_id=t) for i, t in
+              enumerate([1, 2, 2, 1, 2, 2])]  # fmt: skip
+    blocks = list(gather(events, cameras, 2, lambda tel_id: np.full(3, tel_id == 1)))
+    assert [(b.tel_id, b.event_id.tolist()) for b in blocks] == [(2, [1, 2]), (1, [0, 3]),
+                                                                 (2, [4, 5])]  # fmt: skip
+    assert [b.waveforms[0].max() for b in blocks] == [1, 0, 4]
+    assert [b.pixel_ok.all() for b in blocks] == [False, True, False]
+
+
+def test_blocks_are_bounded_in_bytes():
+    lst, small = CameraDescription("LST", 1855, 2, 40), CameraDescription("one", 1, 1, 1)
+    assert lst.event_size == 296_800
+    assert events_in_block(lst, None) == 56
+    assert events_in_block(lst, None, n_telescopes=19) == 2
+    assert events_in_block(lst, None, n_telescopes=1000) == 1
+    assert events_in_block(small, None) == BLOCK_BYTES // 2
+    assert events_in_block(lst, 7) == 7
 
 
 def test_a_block_must_hold_an_event(tmp_path):
@@ -331,3 +359,44 @@ def test_our_own_file_cut_short_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(BadInput, match=r"run\.h5: cannot be read"):
         read_header(path)
+
+
+def test_our_own_file_tells_its_triggers(tmp_path):
+    write(tmp_path / "run.h5", n_events=3)
+    triggers = read_triggers(tmp_path / "run.h5")
+    assert triggers.event_id.tolist() == [10, 11, 12]
+    assert triggers.time.tolist() == [0.0, 0.5, 1.0]
+    assert triggers.tel_ids.tolist() == [2]
+    assert triggers.triggered.all()
+    assert len(triggers) == 3
+
+
+def test_the_telescopes_of_our_own_file_come_table_after_table(tmp_path):
+    header = small_header()
+    (telescope,) = header.telescopes
+    two = tuple(type(telescope)(i, f"Three-{i}", telescope.camera) for i in (1, 2))
+    samples = np.arange(48, dtype=np.uint16).reshape(2, 2, 3, 4)
+    with EventFileWriter(tmp_path / "run.h5", small_header(telescopes=two)) as writer:
+        for tel_id in (1, 2):
+            writer.add_events(tel_id, [1, 2], [0.0, 1.0], samples + tel_id)
+        writer.add_triggers([1, 2], [0.0, 1.0], np.ones((2, 2), bool))
+    blocks = list(iterate_all(tmp_path / "run.h5", block=1))
+    assert [(b.tel_id, b.event_id.tolist()) for b in blocks] == [
+        (1, [1]), (1, [2]), (2, [1]), (2, [2]),
+    ]  # fmt: skip
+    assert np.array_equal(blocks[3].waveforms[0], samples[1] + 2)
+
+
+def test_a_pulse_is_written_and_read_again(tmp_path):
+    (telescope,) = small_header().telescopes
+    camera = telescope.camera
+    pulse = np.array([[0.0, 1.0, 0.5]])
+    with_pulse = type(camera)(
+        camera.name, 3, 2, 4, pulse_shape=pulse, pulse_step=0.2, pixel_x=camera.pixel_x
+    )
+    header = small_header(telescopes=(type(telescope)(2, "Three-2", with_pulse),), start=START)
+    with EventFileWriter(tmp_path / "run.h5", header):
+        pass
+    read = read_header(tmp_path / "run.h5").telescope(2).camera
+    assert read.pulse_shape.tolist() == pulse.tolist()
+    assert read.pulse_step == 0.2

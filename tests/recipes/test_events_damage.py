@@ -2,16 +2,18 @@
 
 import gzip
 import os
+import struct
 from pathlib import Path
 
 import pytest
 
 from awlta.errors import BadInput
-from awlta_recipes.events import iterate, read_header
-from awlta_recipes.events.eventio_scan import survey
+from awlta_recipes.events import iterate, iterate_all, read_header
+from awlta_recipes.events.eventio_scan import ARRAY_EVENT, survey
 
 ZSTD, GZIP = "aux_traces_2029.simtel.zst", "simtel_test_file.simtel.gz"
 SST, NECTAR = "example_SST1M_20180822.fits.fz", "example_9evts_NectarCAM.fits.fz"
+SYNC = bytes.fromhex("378a1fd4")
 
 
 def content(name):
@@ -73,6 +75,55 @@ def test_bytes_between_two_objects_are_refused(tmp_path):
     path.write_bytes(raw + b"more")
     with pytest.raises(BadInput, match=f"found 6d6f7265 .* at byte {len(raw)}"):
         survey(path)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", [ZSTD, GZIP, SST, NECTAR])
+@pytest.mark.parametrize("share", [0.5, 0.999])
+def test_a_cut_file_is_refused_by_who_reads_events_only(tmp_path, name, share):
+    raw = content(name)
+    path = tmp_path / "cut"
+    path.write_bytes(raw[: int(share * len(raw))])
+    with pytest.raises(BadInput) as refused:
+        list(iterate_all(path))
+    assert refused.value.facts["file"] == "cut"
+    assert refused.value.facts["place"]
+
+
+@pytest.mark.data
+def test_events_before_the_place_of_damage_are_not_taken_for_all(tmp_path):
+    raw = gzip.decompress(content(GZIP))
+    path = tmp_path / "plain"
+    path.write_bytes(raw[: raw.rindex(SYNC) - 10])
+    got = []
+    with pytest.raises(BadInput, match="ends 10 bytes before"):
+        got.extend(iterate(path, 1, block=1))
+    assert len(got) == 9
+
+
+@pytest.mark.data
+def test_a_header_that_claims_more_samples_than_its_bytes_is_refused(tmp_path):
+    raw = bytearray(gzip.decompress(content(GZIP)))
+    shape = struct.pack("<ihh", 1296, 1, 50)
+    raw[raw.index(shape) : raw.index(shape) + 8] = struct.pack("<ihh", 1296, 1, 32000)
+    path = tmp_path / "plain"
+    path.write_bytes(raw)
+    with pytest.raises(BadInput, match=r"cannot hold samples of shape \(1, 1296, 32000\)"):
+        list(iterate(path, 1))
+
+
+@pytest.mark.data
+def test_an_object_that_claims_a_terabyte_takes_no_memory(tmp_path):
+    raw = gzip.decompress(content(GZIP))
+    extended = ARRAY_EVENT | 1 << 17
+    huge = SYNC + struct.pack("<IiII", extended, 1, 0, 1 << 10)
+    for path, written in (
+        (tmp_path / "plain", raw + huge),
+        (tmp_path / "packed", gzip.compress(raw + huge)),
+    ):
+        path.write_bytes(written)
+        with pytest.raises(BadInput, match=r"ends 1099511627776 bytes before|larger than any"):
+            list(iterate(path, 1))
 
 
 @pytest.mark.data

@@ -37,11 +37,21 @@ def fault_of(waveform: NDArray[np.generic], camera: CameraDescription) -> str:
             f"waveform has shape {waveform.shape}, expected {camera.event_shape} "
             "(gains, pixels, samples)"
         )
-    if waveform.dtype != np.uint16 and waveform.size:
+    if waveform.dtype.kind not in "iu":
+        return f"samples are {waveform.dtype}, expected whole counts"
+    if not _fits(waveform):
         low, high = int(waveform.min()), int(waveform.max())
-        if low < 0 or high > np.iinfo(np.uint16).max:
-            return f"samples range from {low} to {high} and do not fit 16 bits"
+        return f"samples range from {low} to {high} and do not fit 16 bits"
     return ""
+
+
+def _fits(waveform: NDArray[np.generic]) -> bool:
+    """Tell whether all samples fit 16 bits; only what the type leaves open is looked at."""
+    if not waveform.size:
+        return True
+    can, may = np.iinfo(str(waveform.dtype)), np.iinfo(np.uint16)
+    is_low = can.min < may.min and int(waveform.min()) < may.min
+    return not is_low and (can.max <= may.max or int(waveform.max()) <= may.max)
 
 
 def gather(

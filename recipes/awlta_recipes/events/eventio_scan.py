@@ -20,6 +20,7 @@ from .model import damaged
 SYNC = {b"\x37\x8a\x1f\xd4": "<", b"\xd4\x1f\x8a\x37": ">"}
 RUN_HEADER, ARRAY_EVENT, MC_EVENT, CALIBRATION_EVENT = 2000, 2010, 2021, 2028
 TRIGGER = 2009
+_EVENTS = (ARRAY_EVENT, CALIBRATION_EVENT)
 _HEAD = 160
 _EXPECTED = "a complete sim_telarray file"
 _WORDS = {order: struct.Struct(order + "IiI") for order in "<>"}
@@ -29,7 +30,7 @@ _TIMES = {order: struct.Struct(order + "4i") for order in "<>"}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands before the content of an object; ``size`` is its own, ``length`` that after it."""
+    """What stands before an object; ``size`` is its own, ``length`` that of the content."""
 
     type: int
     id: int
@@ -51,7 +52,7 @@ class TopObject:
     words : bytes
         The header as it stands in the file.
     content : bytes
-        What follows the header; at most the first 160 bytes if the whole was not wanted.
+        What follows the header, if it was wanted; of other events the first 160 bytes.
     """
 
     header: Header
@@ -143,7 +144,7 @@ def _next_object(stream: Stream, wanted: Collection[int]) -> TopObject:
     header = parse_header(words, order)
     if header.type in wanted:
         return TopObject(header, order, start, words, stream.read(header.length))
-    content = stream.read(min(header.length, _HEAD))
+    content = stream.read(min(header.length, _HEAD)) if header.type in _EVENTS else b""
     stream.skip(header.length - len(content))
     return TopObject(header, order, start, words, content)
 

@@ -232,7 +232,8 @@ def _true_shower(shower: TopObject, throw: TopObject) -> tuple[int | float, ...]
     return (
         int(of_shower["primary_id"]),
         float(of_shower["energy"]),
-        math.degrees(of_shower["altitude"]),
+        # The zenith in float32 is a little above the zenith.
+        min(math.degrees(of_shower["altitude"]), 90.0),
         math.degrees(of_shower["azimuth"]),
         float(of_event["xcore"]),
         float(of_event["ycore"]),

@@ -6,7 +6,7 @@ summed and compared with the checksums of the FITS file before it is called.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def iterate(
                 )
                 for e in reader.events()
             )
-            yield from gather(events, {tel_id: camera}, block, lambda _: _all_ok(camera))
+            yield from gather(events, {tel_id: camera}, block, _all_ok(camera))
 
 
 def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | None:
@@ -120,7 +120,8 @@ def read_triggers(path: Path, run: Preamble) -> Triggers:
     """Return the events of the one telescope; its types are not those of an array."""
     with _opened(path) as reader:
         rows = [
-            (_number(e, "eventNumber"), seconds_since(run.start, _local_time(e))) for e in reader.events()
+            (_number(e, "eventNumber"), seconds_since(run.start, _local_time(e)))
+            for e in reader.events()
         ]
     took_part = np.ones((len(rows), len(run.telescopes)), np.bool_)
     return Triggers(
@@ -265,7 +266,7 @@ class _PixelOrder:
             self._known, self._rows = numbers, rows if is_complete else None
         if self._rows is None or len(self._rows) != len(values):
             return values
-        return values[self._rows]
+        return np.take(values, self._rows, axis=0)
 
 
 def _waveform(event: Any, n_pixels: int, order: _PixelOrder) -> NDArray[np.generic]:
@@ -284,8 +285,8 @@ def _waveform(event: Any, n_pixels: int, order: _PixelOrder) -> NDArray[np.gener
     return rows[0][np.newaxis] if len(rows) == 1 else np.stack(rows)
 
 
-def _all_ok(camera: CameraDescription) -> NDArray[np.bool_]:
-    return np.ones(camera.n_pixels, np.bool_)
+def _all_ok(camera: CameraDescription) -> Callable[[int], NDArray[np.bool_]]:
+    return lambda _: np.ones(camera.n_pixels, np.bool_)
 
 
 def _header_time(header: Header, seconds: str, nanoseconds: str) -> int:
