@@ -17,6 +17,7 @@ class Worker:
         time_shift: NDArray[np.float32] | None,
         unusable: NDArray[np.uint8],
         interpolates: bool,
+        describes: bool,
         picture: NDArray[np.float32],
         boundary: NDArray[np.float32],
         rules: NDArray[np.void],

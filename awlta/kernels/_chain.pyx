@@ -62,6 +62,7 @@ cdef class Worker:
     cdef const float* time_shift  # (n_gains, n_pixels) or NULL
     cdef const uint8_t* unusable
     cdef bint interpolates
+    cdef bint describes
     cdef int32_t* bad
     cdef float* charge  # of an event whose image nobody wants
     cdef float* peak_time
@@ -73,7 +74,8 @@ cdef class Worker:
         self, Py_ssize_t n_gains, Py_ssize_t n_samples, const float[:, ::1] pedestal,
         const float[:, ::1] dc_to_pe, int32_t threshold, int instructions, const how[::1] h,
         const float[:, ::1] correction, const float[:, ::1] time_shift,
-        const uint8_t[::1] unusable, bint interpolates, const float[::1] picture, const float[::1] boundary,
+        const uint8_t[::1] unusable, bint interpolates, bint describes,
+        const float[::1] picture, const float[::1] boundary,
         const rules_t[::1] rules, const double[:, ::1] pixels, const uint8_t[::1] border,
         const int32_t[::1] indptr, const int32_t[::1] indices,
         const parameters_t[::1] without_light
@@ -127,6 +129,7 @@ cdef class Worker:
         self.gain = <int8_t*>cut(&rest, row)
         self.bad = <int32_t*>cut(&rest, row * sizeof(int32_t))
         self.interpolates = interpolates
+        self.describes = describes
         self.without_light = without_light[0]
         self.time_shift = &time_shift[0, 0] if time_shift is not None else NULL
         self.unusable = &unusable[0]
@@ -169,6 +172,8 @@ cdef class Worker:
                 e.unusable, n_pixels, self.camera.indptr, self.camera.indices, self.bad, e.charge,
                 e.peak_time
             )
+        if not self.describes:
+            return
         clean_event(&self.cleaning, e.charge, e.peak_time, mask)
         row[0] = self.without_light
         describe_one(&self.camera, e.charge, mask, e.peak_time, &self.place, row)
@@ -181,7 +186,8 @@ cdef class Worker:
         """Do all of it for every event.
 
         `unusable` may be None, for the pixels of the chain. Gain, and charge with time, have a
-        row for each event, or none. `rows` is an array of `parameters_t`, as long.
+        row for each event, or none. `rows` is an array of `parameters_t`, as long; it and `masks`
+        are empty for a chain that describes nothing.
         """
         cdef Py_ssize_t event
         cdef images_t e
@@ -199,7 +205,10 @@ cdef class Worker:
                         &self.extractor, &raw[event, 0, 0, 0], e.unusable, e.gain, e.charge,
                         e.peak_time
                     )
-                    self.finish(&e, &masks[event, 0], <parameters_t*>found.buf + event)
+                    self.finish(
+                        &e, &masks[event, 0] if self.describes else NULL,
+                        <parameters_t*>found.buf + event
+                    )
         finally:
             PyBuffer_Release(&found)
 
@@ -222,6 +231,9 @@ cdef class Worker:
                         &self.extractor, &traces[event, 0, 0], e.unusable, e.gain, e.charge,
                         e.peak_time
                     )
-                    self.finish(&e, &masks[event, 0], <parameters_t*>found.buf + event)
+                    self.finish(
+                        &e, &masks[event, 0] if self.describes else NULL,
+                        <parameters_t*>found.buf + event
+                    )
         finally:
             PyBuffer_Release(&found)

@@ -14,7 +14,7 @@ from awlta.errors import BadValue
 from . import _chain, checks
 from .geometry import CameraGeometry
 from .images.cleaning import rules_of
-from .images.cleanings import Cleaning
+from .images.cleanings import Cleaning, TailCuts
 from .images.parameters import PARAMETERS, WITHOUT_LIGHT
 from .instructions import number_in_use
 from .waveforms import compiled
@@ -39,6 +39,7 @@ class Showers(NamedTuple):
         None where the images were not kept.
     masks : bool (n_events, n_pixels)
     parameters : PARAMETERS (n_events)
+        Neither has rows where nothing was to be described.
     """
 
     pulses: Pulses | None
@@ -57,7 +58,8 @@ class Chain:
     Parameters
     ----------
     geometry : CameraGeometry
-    cleaning : Cleaning
+    cleaning : Cleaning or None
+        None for images only.
     pedestal : float32 (n_gains, n_pixels), ADC counts, optional
     dc_to_pe : float32 (n_gains, n_pixels), p.e. per ADC count, optional
         Constants of raw waveforms. Without both, waveforms come calibrated.
@@ -82,7 +84,7 @@ class Chain:
     def __init__(
         self,
         geometry: CameraGeometry,
-        cleaning: Cleaning,
+        cleaning: Cleaning | None,
         *,
         pedestal: NDArray[np.float32] | None = None,
         dc_to_pe: NDArray[np.float32] | None = None,
@@ -125,7 +127,8 @@ class Chain:
         unusable = checks.array("unusable", unusable, np.bool_, PIXELS, n_pixels=n_pixels)
         self._unusable: NDArray[np.bool_] = _own(unusable)
         self._interpolate = bool(interpolate)
-        self._rules = tuple(map(_own, rules_of(cleaning, n_pixels)))
+        self._describes = cleaning is not None
+        self._rules = tuple(map(_own, rules_of(cleaning or TailCuts(), n_pixels)))
         none = np.empty((0, n_pixels), np.float32)
         self._no_images = (none, none, np.empty((0, n_pixels), np.int8))
         self._idle: dict[tuple[int, int], list[_chain.Worker]] = {}
@@ -173,8 +176,9 @@ class Chain:
         choose = selected_gain is None and self._n_gains == 2
         mask = None if unusable is None else self._mask(unusable, n_events)
         is_valid = np.empty(n_events, np.uint8)
-        masks = np.empty(shape, np.uint8)
-        rows = np.empty(n_events, PARAMETERS)
+        n_described = n_events if self._describes else 0
+        masks = np.empty((n_described, n_pixels), np.uint8)
+        rows = np.empty(n_described, PARAMETERS)
         if threads == 1:
             self._run(waveforms, mask, gain, choose, charge, peak_time, is_valid, masks, rows)
         else:
@@ -245,6 +249,7 @@ class Chain:
             self._time_shift,
             self._unusable.view(np.uint8),
             self._interpolate,
+            self._describes,
             *self._rules,
             geometry.pixels,
             geometry.border,

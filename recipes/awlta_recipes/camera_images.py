@@ -1,4 +1,4 @@
-"""Camera images (DL1): charge and time of every pixel, from raw waveforms."""
+"""Camera images (DL1): charge and time of every pixel, and what the images show, in one pass."""
 
 from __future__ import annotations
 
@@ -8,34 +8,24 @@ import numpy as np
 
 from awlta import kernels
 from awlta.errors import BadInput
-from awlta.lineage import DataProduct, Parameters, QCFlag, Selection, recipe
+from awlta.lineage import DataProduct, QCFlag, Selection, recipe
 from awlta.persistent import Attribute, Link, OptionalLink, link, persistent
 
-from . import events
+from . import event_files, events
 from .camera_calibration import CameraCalibration
 from .constants import Constants
-from .events import CalibrationState, EventBlock
-from .pedestal_calibration import MAX_BAD_PIXELS
+from .eventdata import EventDataWriter, to_data_model
+from .events import CalibrationState
+from .instrument import field_of_view, has_geometry, loose_pixels
+from .methods import CleaningMethod, CleaningParameters, ExtractionParameters
+from .pedestal_calibration import MAX_BAD_PIXELS, read_pedestal
 from .raw_events import RawEvents, raws_for_images
 from .run_calibration import RunCalibration
 from .science import pictures
-from .tables import TableWriter, blocks
-
-TABLE = "dl1/event/telescope/images"
-
-
-class ExtractionParameters(Parameters):
-    """How a waveform becomes a charge: gain selection and local-peak window."""
-
-    gain_threshold: Attribute[float] = persistent(
-        "raw high-gain sample above which the low gain is taken", unit="adc", default=4000.0
-    )
-    width: Attribute[int] = persistent("samples that are summed", default=7, low=1)
-    shift: Attribute[int] = persistent("samples of the window before the peak", default=3)
 
 
 class CameraImages(DataProduct):
-    """Calibrated images of one telescope and run (DL1)."""
+    """Calibrated images of one telescope and run, and their parameters (DL1)."""
 
     raw: Link[RawEvents] = link("events the images come from", locates=True)
     calibration: OptionalLink[CameraCalibration] = link(
@@ -44,7 +34,10 @@ class CameraImages(DataProduct):
     run_calibration: OptionalLink[RunCalibration] = link(
         "constants of the run itself, where no calibration covers it", default=None
     )
-    parameters: Link[ExtractionParameters] = link("gain selection and window")
+    parameters: Link[ExtractionParameters] = link("gain selection, method and window")
+    cleaning: OptionalLink[CleaningParameters] = link(
+        "how images are cleaned and described in the same pass, None if they are not", default=None
+    )
     n_events: Attribute[int] = persistent("number of images", init=False)
     n_bad_pixels: Attribute[int] = persistent("pixels without a charge", init=False)
 
@@ -52,25 +45,95 @@ class CameraImages(DataProduct):
 
     @recipe
     def make(self) -> None:
-        """Calibrate and integrate every waveform once, block by block."""
-        telescope, path = self.raw.telescope, self.raw.source.retrieve()
+        """Take every waveform through the chain once, block by block, reading ahead."""
+        telescope, source = self.raw.telescope, self.raw.source
         constants = self._constants()
-        bad = np.zeros(telescope.camera.n_pixels, bool) if constants is None else constants.is_bad
-        self.n_events, bad_pixels = 0, bad.copy()
-        n_pixels = telescope.camera.n_pixels
-        with TableWriter(self.create(".h5"), TABLE, row_type(n_pixels)) as table:
-            for block in events.iterate(path, telescope.tel_id):
-                pulses = self._extract(block, constants, bad)
-                rows = np.zeros(len(block), row_type(n_pixels))
-                rows["event_id"], rows["time"] = block.event_id, block.time
-                rows["image"], rows["peak_time"] = pulses.charge, pulses.peak_time
-                if constants is not None:
-                    rows["peak_time"] -= constants.time_offset
-                rows["selected_gain"] = pulses.selected_gain
-                table.append(rows)
+        chain, bad_pixels = self._chain(constants), self._bad_pixels(constants)
+        moves = constants is not None and self.parameters.integer_shift
+        self.n_events = 0
+        with event_files.new_event_file(self.create(".h5"), source, [telescope]) as file:
+            for block in events.ahead(events.iterate(source.retrieve(), telescope.tel_id)):
+                waveforms = _typed(block.waveforms, constants)
+                if moves and constants is not None:
+                    rate = telescope.camera.sampling_rate
+                    waveforms, _ = kernels.shift_waveforms(waveforms, constants.time_shift, rate)
+                shown = chain(
+                    waveforms, unusable=~block.pixel_ok, keep_images=self.parameters.keep_images
+                )
+                took_part = np.ones((len(block), 1), np.bool_)
+                file.append_triggers(
+                    event_files.triggers(source, block.event_id, block.time, took_part)
+                )
+                self._append(file, block.event_id, shown)
                 self.n_events += len(block)
                 bad_pixels |= ~block.pixel_ok
         self.n_bad_pixels = int(bad_pixels.sum())
+
+    def _append(
+        self, file: EventDataWriter, event_id: np.ndarray, shown: kernels.Showers
+    ) -> None:
+        """Write a block of images and of parameters, so far as they are wanted."""
+        tel_id, is_described = self.raw.telescope.tel_id, self.cleaning is not None
+        if shown.pulses is not None:
+            pixels = {
+                "event_id": event_id,
+                "image": shown.pulses.charge,
+                "peak_time": shown.pulses.peak_time,
+                "is_valid": shown.pulses.is_valid,
+            }
+            if is_described:
+                pixels["image_mask"] = shown.masks
+            file.append_images(tel_id, pixels)
+        if is_described:
+            file.append_parameters(
+                tel_id, {"event_id": event_id, **to_data_model(shown.parameters)}
+            )
+
+    def _chain(self, constants: Constants | None) -> kernels.Chain:
+        """Return the way from waveforms to parameters, with all that is the same for all events."""
+        telescope, wanted = self.raw.telescope, self.parameters
+        camera = telescope.camera
+        if has_geometry(camera):
+            geometry = field_of_view(telescope)
+        else:
+            wanted.check_without_geometry(telescope)
+            geometry = loose_pixels(camera.n_pixels)
+        calibration: dict[str, Any] = {}
+        if constants is not None:
+            late = constants.time_shift
+            if wanted.integer_shift:
+                _, late = kernels.integer_shift(late, camera.sampling_rate)
+            calibration = {
+                "pedestal": constants.pedestal,
+                "dc_to_pe": constants.dc_to_pe,
+                "time_shift": late,
+            }
+        cleaning = self.cleaning
+        return kernels.Chain(
+            geometry,
+            None if cleaning is None else cleaning.cleaning(self.sky_noise(cleaning)),
+            **calibration,
+            extractor=wanted.extractor(),
+            gain_threshold=wanted.gain_threshold,
+            sampling_rate=camera.sampling_rate,
+            unusable=self._bad_pixels(constants),
+            correction=wanted.correction(camera),
+            interpolate=wanted.interpolate,
+        )
+
+    def _bad_pixels(self, constants: Constants | None) -> np.ndarray:
+        if constants is None:
+            return np.zeros(self.raw.telescope.camera.n_pixels, np.bool_)
+        return constants.is_bad.copy()
+
+    def sky_noise(self, cleaning: CleaningParameters) -> np.ndarray | None:
+        """Return the standard deviation of dark charges in p.e., where the cleaning asks for it."""
+        is_asked = cleaning.method is CleaningMethod.NIGHT_SKY
+        constants = self._constants() if is_asked else None
+        if constants is None or self.calibration is None:
+            return None
+        dark = read_pedestal(self.calibration.pedestal.retrieve())
+        return np.asarray(dark.charge_std[0] * constants.dc_to_pe[0], np.float32)
 
     def _constants(self) -> Constants | None:
         given = [c for c in (self.calibration, self.run_calibration) if c is not None]
@@ -90,25 +153,6 @@ class CameraImages(DataProduct):
             )
         return Constants.read(given[0].retrieve())
 
-    def _extract(
-        self, block: EventBlock, constants: Constants | None, bad: np.ndarray
-    ) -> kernels.Pulses:
-        how: dict[str, Any] = {
-            "extractor": kernels.LocalPeak(self.parameters.width, self.parameters.shift),
-            "sampling_rate": self.raw.telescope.camera.sampling_rate,
-            "unusable": bad | ~block.pixel_ok,
-        }
-        if constants is None:
-            return kernels.extract(block.waveforms.astype(np.float32, copy=False), **how)
-        threshold = self.parameters.gain_threshold
-        return kernels.extract_raw(
-            block.waveforms.astype(np.uint16, copy=False),
-            constants.pedestal,
-            constants.dc_to_pe,
-            threshold=threshold,
-            **how,
-        )
-
     def verify(self) -> None:
         """Compare the number of pixels without a charge with its limit."""
         n_pixels = self.raw.telescope.camera.n_pixels
@@ -118,7 +162,7 @@ class CameraImages(DataProduct):
         """Draw the brightest image, its times, the mean image, and charges of the first block."""
         telescope, path = self.raw.telescope, self.retrieve()
         brightest, total, charges = None, np.zeros(telescope.camera.n_pixels), np.empty(0)
-        for block in blocks(path, TABLE):
+        for block in event_files.images(path, telescope.tel_id):
             light = np.nansum(block["image"], axis=1)
             if brightest is None or light.max() > np.nansum(brightest["image"]):
                 brightest = block[np.argmax(light)]
@@ -143,19 +187,16 @@ class CameraImages(DataProduct):
                 "raw": raw,
                 "run_calibration": own.get(raw.object_id),
                 "parameters": wanted.parameters(cls, raw.telescope),
+                "cleaning": (
+                    wanted.parameters(cls, raw.telescope, role="cleaning")
+                    if has_geometry(raw.telescope.camera)
+                    else None
+                ),
             }
             for raw in raws_for_images(wanted)
         )
 
 
-def row_type(n_pixels: int) -> np.dtype[Any]:
-    """Return the columns of the table of images: p.e., ns, and the gain taken."""
-    return np.dtype(
-        [
-            ("event_id", np.int64),
-            ("time", np.float64),
-            ("image", np.float32, (n_pixels,)),
-            ("peak_time", np.float32, (n_pixels,)),
-            ("selected_gain", np.int8, (n_pixels,)),
-        ]
-    )
+def _typed(waveforms: np.ndarray, constants: Constants | None) -> np.ndarray:
+    """Return waveforms in the type that the kernels take."""
+    return waveforms.astype(np.float32 if constants is None else np.uint16, copy=False)

@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from awlta import kernels
-from awlta.lineage import Case, DataProduct, Parameters, QCFlag, Selection, recipe
+from awlta.errors import BadInput
+from awlta.lineage import DataProduct, QCFlag, Selection, recipe
 from awlta.persistent import Attribute, Link, link, persistent
 
-from .camera_images import TABLE as IMAGES
+from . import event_files
 from .camera_images import CameraImages
+from .eventdata import to_data_model
 from .instrument import field_of_view
+from .methods import CleaningParameters
 from .science import pictures
-from .tables import TableWriter, blocks, read_table
-
-TABLE = "dl1/event/telescope/parameters"
-ANGLES = ("phi", "psi", "psi_uncertainty")
 
 MAX_EMPTY = 0.95
 """Fraction; a telescope that triggers with the others sees light in more of its images."""
-
-
-class CleaningParameters(Parameters):
-    """Thresholds of the two-level tail cuts."""
-
-    picture: Attribute[float] = persistent(
-        "least charge of a picture pixel", unit="p.e.", default=8.0, low=0
-    )
-    boundary: Attribute[float] = persistent(
-        "least charge of a boundary pixel", unit="p.e.", default=4.0, low=0
-    )
-    min_picture_neighbors: Attribute[int] = persistent(
-        "picture neighbours that a picture pixel must have", default=2, low=0
-    )
-
-    # as in the stereo example of ctapipe: large mirrors see more night sky, small ones less
-    defaults = (
-        Case(telescope="LST*", picture=7.5, boundary=5.0),
-        Case(telescope="SST*", picture=7.0),
-    )
 
 
 class ImageParameters(DataProduct):
     """Shape, times, leakage and islands of the cleaned images of one telescope (DL1)."""
 
     images: Link[CameraImages] = link("images that are described", locates=True)
-    parameters: Link[CleaningParameters] = link("thresholds applied")
+    parameters: Link[CleaningParameters] = link("method and thresholds of the cleaning")
     n_events: Attribute[int] = persistent("number of images", init=False)
     n_showers: Attribute[int] = persistent("images that cleaning left light in", init=False)
 
@@ -55,34 +36,36 @@ class ImageParameters(DataProduct):
 
     @recipe
     def make(self) -> None:
-        """Clean every image and describe what is left."""
+        """Clean every image and describe what is left; take over what its own pass described."""
+        telescope, source = self.images.raw.telescope, self.images.raw.source
+        path, tel_id = self.images.retrieve(), telescope.tel_id
+        self.n_events = self.n_showers = 0
+        is_described = self.images.cleaning is self.parameters
+        blocks = event_files.parameter_blocks(path, tel_id) if is_described else self._described(path)
+        with event_files.new_event_file(self.create(".h5"), source, [telescope]) as file:
+            for triggers in event_files.trigger_blocks(path):
+                file.append_triggers(triggers)
+            for rows in blocks:
+                file.append_parameters(tel_id, rows)
+                self.n_events += len(rows["event_id"])
+                self.n_showers += int(np.isfinite(rows["hillas_intensity"]).sum())
+
+    def _described(self, path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+        """Describe the images anew, cleaned as the parameters say."""
+        if not self.images.parameters.keep_images:
+            raise BadInput(
+                f"{self.images!r} has kept no images",
+                expected="images, to clean them otherwise than they were",
+                do="Make CameraImages with keep_images=True, or with this cleaning",
+            )
         telescope = self.images.raw.telescope
         geometry = field_of_view(telescope)
-        dtype = row_type(geometry.n_pixels)
-        cleaning = kernels.TailCuts(
-            self.parameters.picture,
-            self.parameters.boundary,
-            min_picture_neighbors=self.parameters.min_picture_neighbors,
-        )
-        self.n_events = self.n_showers = 0
-        with TableWriter(self.create(".h5"), TABLE, dtype, tel_id=telescope.tel_id) as table:
-            for block in blocks(self.images.retrieve(), IMAGES):
-                cleaned = kernels.image_parameters(
-                    block["image"],
-                    geometry,
-                    cleaning,
-                    peak_time=block["peak_time"],
-                )
-                rows = np.zeros(len(block), dtype)
-                rows["event_id"], rows["time"] = block["event_id"], block["time"]
-                for name in kernels.PARAMETERS.names or ():
-                    rows[name] = cleaned.parameters[name]
-                for name in ANGLES:
-                    rows[name] = np.degrees(rows[name])
-                rows["image_mask"] = cleaned.masks
-                table.append(rows)
-                self.n_events += len(rows)
-                self.n_showers += int(np.isfinite(rows["intensity"]).sum())
+        cleaning = self.parameters.cleaning(self.images.sky_noise(self.parameters))
+        for block in event_files.images(path, telescope.tel_id):
+            cleaned = kernels.image_parameters(
+                block["image"], geometry, cleaning, peak_time=block["peak_time"]
+            )
+            yield {"event_id": block["event_id"], **to_data_model(cleaned.parameters)}
 
     def verify(self) -> None:
         """Compare the number of images without light with its limit."""
@@ -91,15 +74,15 @@ class ImageParameters(DataProduct):
 
     def draw(self, figure: Any) -> None:
         """Draw light, shape, place and leakage of the images."""
-        rows = read_table(self.retrieve(), TABLE)
+        rows = event_files.parameters(self.retrieve(), self.images.raw.telescope.tel_id)
         raw = self.images.raw
         figure.suptitle(f"Images of {raw.telescope.name}, run {raw.run}: {self.n_showers} showers")
         axes = figure.subplots(2, 2)
-        pictures.distribution(axes[0, 0], rows["intensity"], "light (p.e.)", logarithmic=True)
-        axes[0, 1].plot(rows["length"], rows["width"], ".", markersize=4)
+        pictures.distribution(axes[0, 0], rows["hillas_intensity"], "light (p.e.)", logarithmic=True)
+        axes[0, 1].plot(rows["hillas_length"], rows["hillas_width"], ".", markersize=4)
         axes[0, 1].set_xlabel("length (deg)")
         axes[0, 1].set_ylabel("width (deg)")
-        pictures.directions(axes[1, 0], rows["x"], rows["y"])
+        pictures.directions(axes[1, 0], rows["hillas_fov_lon"], rows["hillas_fov_lat"])
         leakage = rows["leakage_intensity_width_1"]
         pictures.distribution(axes[1, 1], leakage, "light in the outermost pixels (fraction)")
 
@@ -111,10 +94,3 @@ class ImageParameters(DataProduct):
             for images in wanted.of(CameraImages)
             if images.raw.telescope.camera.pixel_x is not None
         )
-
-
-def row_type(n_pixels: int) -> np.dtype[Any]:
-    """Return the columns: event, then parameters (p.e., deg, ns), then the mask of the cleaning."""
-    parameters = [(n, kernels.PARAMETERS[n]) for n in kernels.PARAMETERS.names or ()]
-    event = [("event_id", np.dtype(np.int64)), ("time", np.dtype(np.float64))]
-    return np.dtype([*event, *parameters, ("image_mask", np.bool_, (n_pixels,))])

@@ -26,6 +26,12 @@ class Camera(Persistent, shared=True):
     pixel_x: Attribute[np.ndarray | None] = persistent("pixel centres along lon", unit="m")
     pixel_y: Attribute[np.ndarray | None] = persistent("pixel centres along lat", unit="m")
     pixel_area: Attribute[np.ndarray | None] = persistent("areas of the pixels", unit="m2")
+    pulse: Attribute[np.ndarray | None] = persistent(
+        "pulse of a photo-electron, for each gain, any unit", default=None
+    )
+    pulse_step: Attribute[float | None] = persistent(
+        "time between two values of it", unit="ns", default=None
+    )
 
     @classmethod
     def of(cls, camera: CameraDescription) -> Camera:
@@ -40,6 +46,8 @@ class Camera(Persistent, shared=True):
             pixel_x=camera.pixel_x,
             pixel_y=camera.pixel_y,
             pixel_area=camera.pixel_area,
+            pulse=None if camera.pulse_shape is None else _for_each_gain(camera),
+            pulse_step=None if camera.pulse_shape is None else camera.pulse_step,
         )
 
 
@@ -105,6 +113,24 @@ class Telescope(Persistent, shared=True):
             camera=camera,
             site=site,
         )
+
+
+def _for_each_gain(camera: CameraDescription) -> np.ndarray:
+    assert camera.pulse_shape is not None
+    shape = (camera.n_gains, camera.pulse_shape.shape[1])
+    return np.broadcast_to(camera.pulse_shape, shape).astype(np.float64)
+
+
+def has_geometry(camera: Camera) -> bool:
+    """Tell whether it is known where the pixels of a camera are."""
+    return camera.pixel_x is not None and camera.pixel_shape in ("hexagonal", "square")
+
+
+def loose_pixels(n_pixels: int) -> kernels.CameraGeometry:
+    """Return pixels of which nothing is known but their number: none has a neighbour."""
+    row, ones = np.arange(float(n_pixels)), np.ones(n_pixels)
+    apart = kernels.Neighbors(np.zeros(n_pixels + 1, np.int32), np.zeros(0, np.int32))
+    return kernels.CameraGeometry(row, np.zeros(n_pixels), ones, ones, apart)
 
 
 def field_of_view(telescope: Telescope) -> kernels.CameraGeometry:

@@ -14,7 +14,7 @@ from awlta.errors import BadInput
 from awlta.lineage import Case, Parameters
 from awlta.persistent import Attribute, persistent
 
-from .instrument import Camera
+from .instrument import Camera, Telescope
 
 
 class ExtractionMethod(Enum):
@@ -96,6 +96,19 @@ class ExtractionParameters(Parameters):
     def extractor(self) -> kernels.Extractor:
         """Return it as the kernels take it."""
         return _kernel(self, self.method.value)
+
+    def check_without_geometry(self, telescope: Telescope) -> None:
+        """Raise BadInput for a method that looks at neighbours, which a telescope does not have."""
+        apart = (
+            *(ExtractionMethod.FIXED, ExtractionMethod.FULL, ExtractionMethod.GLOBAL_PEAK),
+            *(ExtractionMethod.LOCAL_PEAK, ExtractionMethod.SLIDING),
+        )
+        if self.method not in apart or self.interpolate:
+            raise BadInput(
+                f"Camera {telescope.camera.name} of {telescope.name} has no pixel positions",
+                expected=f"them, for {self.method.value} or to interpolate bad pixels",
+                do="Give parameters with method=LOCAL_PEAK and interpolate=False",
+            )
 
     def correction(self, camera: Camera) -> kernels.Correction | None:
         """Return what corrects charges of a camera for its pulse, None where nothing does.

@@ -18,7 +18,7 @@ from awlta.errors import BadInput
 from awlta.lineage import DataProduct, Parameters, QCFlag, Selection, recipe
 from awlta.persistent import Attribute, Link, Links, link, persistent
 
-from .image_parameters import TABLE as IMAGES
+from . import event_files
 from .image_parameters import ImageParameters
 from .instrument import field_of_view
 from .raw_file import RawFile
@@ -30,6 +30,18 @@ TABLE = "dl2/event/subarray/geometry/HillasReconstructor"
 
 MIN_RECONSTRUCTED = 0.1
 """Fraction; below it, telescopes do not see the same showers: pointings or clocks differ."""
+
+
+_COLUMNS = {
+    "event_id": "event_id",
+    **{
+        name: f"hillas_{name}"
+        for name in ("intensity", "fov_lon", "fov_lat", "psi", "length", "width")
+    },
+    "n_pixels": "morphology_n_pixels",
+    "leakage": "leakage_intensity_width_1",
+}
+"""What the reconstruction asks for, and the columns of image parameters that it is in."""
 
 
 class StereoParameters(Parameters):
@@ -63,8 +75,8 @@ class ShowerGeometry(DataProduct):
         source: RawFile = self.images[0].images.raw.source
         tables = {}
         for part in self.images:
-            rows = read_table(part.retrieve(), IMAGES)
-            tables[part.images.raw.telescope.tel_id] = _named_for_stereo(rows)
+            tel_id = part.images.raw.telescope.tel_id
+            tables[tel_id] = _named_for_stereo(event_files.parameters(part.retrieve(), tel_id))
         found = stereo.reconstruct(tables, self._positions(source), self._cuts())
         ra, dec = _sky(found, source)
         crossed = self._planes(tables, source)
@@ -72,8 +84,22 @@ class ShowerGeometry(DataProduct):
         rows = _beside(found, crossed[[*planes.NAMES, "telescopes"]])
         with TableWriter(self.create(".h5"), TABLE, rows.dtype) as table:
             table.append(rows)
+        self._write_events(crossed)
         self.run = source.run
         self.n_events, self.n_reconstructed = len(rows), int(rows["is_valid"].sum())
+
+    def _write_events(self, crossed: np.ndarray) -> None:
+        """Write a file in CTAO's data model: triggers, image parameters, directions and cores."""
+        source: RawFile = self.images[0].images.raw.source
+        telescopes = [part.images.raw.telescope for part in self.images]
+        parts = {t.tel_id: part.retrieve() for t, part in zip(telescopes, self.images, strict=True)}
+        array = event_files.array_triggers(parts)
+        with event_files.new_event_file(self.create(".h5", role="events"), source, telescopes) as f:
+            f.append_triggers(array)
+            for tel_id, path in parts.items():
+                for rows in event_files.parameter_blocks(path, tel_id):
+                    f.append_parameters(tel_id, rows)
+            f.append_dl2("geometry", "HillasReconstructor", _for_each(array["event_id"], crossed))
 
     def verify(self) -> None:
         """Compare the number of showers with a direction with its limit."""
@@ -147,9 +173,11 @@ def _ordered(parts: list[ImageParameters]) -> list[ImageParameters]:
 
 def _named_for_stereo(rows: np.ndarray) -> np.ndarray:
     """Keep what the reconstruction asks for, by its names; images without light are left out."""
-    names = {"x": "fov_lon", "y": "fov_lat", "leakage_intensity_width_1": "leakage"}
-    kept = rows[np.isfinite(rows["intensity"]) & (rows["intensity"] > 0)]
-    return np.asarray(recfunctions.rename_fields(kept, names))
+    kept = rows[np.isfinite(rows["hillas_intensity"]) & (rows["hillas_intensity"] > 0)]
+    table = np.empty(len(kept), [(name, kept.dtype[column]) for name, column in _COLUMNS.items()])
+    for name, column in _COLUMNS.items():
+        table[name] = kept[column]
+    return table
 
 
 def _pointing(source: RawFile) -> tuple[float, float]:

@@ -1,0 +1,112 @@
+"""Event files of products: a run and its telescopes, in CTAO's data model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .eventdata import (
+    EventDataReader,
+    EventDataWriter,
+    EventType,
+    Frame,
+    Header,
+    Observation,
+    Subarray,
+    times,
+)
+from .events import EventKind
+from .instrument import Telescope
+from .raw_file import RawFile
+
+_SITES = {"CTAO-North", "CTAO-South"}
+_TYPES = {
+    EventKind.PEDESTAL: EventType.PEDESTAL,
+    EventKind.FLATFIELD: EventType.FLATFIELD,
+    EventKind.CALIBRATION: EventType.OTHER_CALIBRATION,
+}
+
+
+def new_event_file(path: Path, source: RawFile, telescopes: Iterable[Telescope]) -> EventDataWriter:
+    """Open a new event file of some telescopes of a run, described as its raw file does."""
+    site = "unknown" if source.site is None else source.site.name
+    is_simulated = source.kind is EventKind.SIMULATION
+    header = Header(
+        category="Sim" if is_simulated else "Other",
+        process="Simulation" if is_simulated else "Observation",
+        site=site if site in _SITES else "Other",
+    )
+    return EventDataWriter(
+        path, Subarray.of(site, telescopes), _observation(source, site), header=header
+    )
+
+
+def triggers(
+    source: RawFile, event_id: np.ndarray, time: np.ndarray, taking_part: np.ndarray
+) -> dict[str, Any]:
+    """Return the columns of array triggers.
+
+    Parameters
+    ----------
+    source : RawFile
+    event_id : int64 (n_events,)
+    time : float64 (n_events,), s
+        Since the start of the run.
+    taking_part : bool (n_events, n_telescopes)
+    """
+    kind = _TYPES.get(source.kind, EventType.SUBARRAY)
+    return {
+        "event_id": event_id,
+        "time": times.since(source.start, time),
+        "tels_with_trigger": taking_part,
+        "event_type": np.full(len(event_id), int(kind)),
+    }
+
+
+def seconds_of(source: RawFile, rows: np.ndarray) -> np.ndarray:
+    """Return the times of triggers in s since the start of their run, NaN where unknown."""
+    unix = times.to_unix(rows["time"])
+    if source.start is None:
+        return np.full(len(unix), np.nan)
+    return np.where(unix == 0, np.nan, (unix - round(source.start.timestamp() * 1e6) * 1000) * 1e-9)
+
+
+def trigger_blocks(path: Path) -> Iterator[np.ndarray]:
+    """Yield the array triggers of an event file in blocks of rows."""
+    with EventDataReader(path) as file:
+        yield from file.triggers()
+
+
+def parameter_blocks(path: Path, tel_id: int) -> Iterator[np.ndarray]:
+    """Yield the image parameters of a telescope in blocks of rows."""
+    with EventDataReader(path) as file:
+        yield from file.parameters(tel_id)
+
+
+def images(path: Path, tel_id: int) -> Iterator[np.ndarray]:
+    """Yield the images of a telescope in blocks of rows."""
+    with EventDataReader(path) as file:
+        yield from file.images(tel_id)
+
+
+def parameters(path: Path, tel_id: int) -> np.ndarray:
+    """Return all image parameters of a telescope, in the names and units of the data model."""
+    return np.concatenate(list(parameter_blocks(path, tel_id)))
+
+
+def _observation(source: RawFile, site: str) -> Observation:
+    frame, lon, lat = Frame.UNKNOWN, np.nan, np.nan
+    if source.ra is not None and source.dec is not None:
+        frame, lon, lat = Frame.ICRS, source.ra, source.dec
+    elif source.az is not None and source.alt is not None:
+        frame, lon, lat = Frame.ALTAZ, source.az, source.alt
+    fixed = {}
+    if source.kind is EventKind.SIMULATION and source.alt is not None and source.az is not None:
+        fixed = {t.tel_id: (source.alt, source.az) for t in source.telescopes}
+    producer = "simulation" if source.kind is EventKind.SIMULATION else site
+    return Observation(
+        source.run, producer, lon, lat, frame, source.start, source.stop, fixed
+    )
