@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from awlta.errors import BadValue
-from awlta.kernels import CameraGeometry, describe, image_parameters, reference
+from awlta.kernels import CameraGeometry, TailCuts, describe, image_parameters, reference
 from awlta.kernels.reference.parameters import fit_line
 
 N_ROW = 200
@@ -132,7 +132,7 @@ def test_kernel_and_twin_fit_the_same_line_to_any_times(times):
 
 
 def test_kernel_and_twin_agree_on_showers_with_times(camera, images, times):
-    cleaned = image_parameters(images, camera, 4.1, 2.3, peak_time=times)
+    cleaned = image_parameters(images, camera, TailCuts(4.1, 2.3), peak_time=times)
     expected = reference.describe(images, cleaned.masks, camera, peak_time=times)
     found = cleaned.parameters
     # times along a long axis only: that of a round image is any
