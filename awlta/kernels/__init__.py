@@ -38,7 +38,7 @@ from .images import (
     time_delta,
 )
 from .instructions import instruction_set, instruction_sets, use_instruction_set
-from .muons import MUON, MuonOptions, muon_rings
+from .muons import MUON, MuonOptions, MuonTelescope, muon_rings
 from .neighbors import Neighbors, PixelShape
 from .waveforms import (
     BaselineSubtractedNeighborPeak,
@@ -90,6 +90,7 @@ __all__ = [
     "LocalPeak",
     "Mars",
     "MuonOptions",
+    "MuonTelescope",
     "NeighborPeak",
     "Neighbors",
     "NightSky",

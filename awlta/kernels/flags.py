@@ -41,6 +41,7 @@ STAGES = {
     "hillas": ("images/_hillas.pyx", *_MOMENTS),
     "parameters": ("images/_parameters.pyx", *_DESCRIPTION, *_CAMERA),
     "rings": ("muons/_rings.pyx", *_RING, *_CAMERA),
+    "muon_light": ("muons/_light.pyx", "muons/efficiency.py", "muons/options.py", *_CAMERA),
     "chain": (
         "_chain.pyx",
         "images/_interpolate.pxd",

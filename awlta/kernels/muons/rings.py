@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from .. import checks
 from ..geometry import CameraGeometry
 from . import _rings
-from .options import FITS, MuonOptions
+from .efficiency import Ring, fit_efficiency
+from .options import FITS, MuonOptions, MuonTelescope
 
 AXES = ("n_events", "n_pixels")
 
@@ -23,7 +24,12 @@ FEATURE_NAMES = (
     *("mean_intensity_outside_ring", "radial_std_dev", "skewness", "excess_kurtosis"),
 )
 
-MUON = np.dtype(
+EFFICIENCY_NAMES = (
+    *("width", "impact", "impact_x", "impact_y", "optical_efficiency"),
+    *("is_valid", "parameters_at_limit", "likelihood_value"),
+)
+
+RING = np.dtype(
     [
         *((f"muonring_{name}", np.float64) for name in RING_NAMES),
         *(
@@ -32,11 +38,23 @@ MUON = np.dtype(
         ),
     ]
 )
+"""What the compiled code fills: a ring and its features."""
+
+MUON = np.dtype(
+    [
+        *((name, RING[name]) for name in RING.names or ()),
+        *(
+            (f"muonefficiency_{name}", np.bool_ if name in EFFICIENCY_NAMES[5:7] else np.float64)
+            for name in EFFICIENCY_NAMES
+        ),
+    ]
+)
 """A ring in the unit of the geometry, its direction in rad; then its features: fractions, p.e.,
-unit squared for the mean squared error, and a count of pixels."""
+unit squared for the mean squared error, and a count of pixels; then width (deg) and impact (m) of
+the muon, the efficiency, whether the fit is good and at a limit, and minus its log likelihood."""
 
 WITHOUT_RING = np.array(
-    tuple(-1 if MUON[name] == np.int64 else np.nan for name in MUON.names or ()), MUON
+    tuple(-1 if RING[name] == np.int64 else np.nan for name in RING.names or ()), RING
 )
 """The row of an image without a ring."""
 
@@ -46,6 +64,7 @@ def muon_rings(
     masks: NDArray[np.bool_],
     geometry: CameraGeometry,
     options: MuonOptions | None = None,
+    telescope: MuonTelescope | None = None,
 ) -> NDArray[np.void]:
     """Fit a ring to each image that has pixels and light enough, and measure its features.
 
@@ -55,6 +74,10 @@ def muon_rings(
     band about the ring and the moments of the distance from the centre; the intensity ratio and
     the mean squared error of the distance look at cleaned pixels.
 
+    For a telescope that is known, the efficiency is fitted to the rings that have pixels enough
+    close to them and are contained: the light of a muon that hits the mirror at some distance from
+    its centre, spread across the ring, against the charges and their noise.
+
     Parameters
     ----------
     images : float32 (n_events, n_pixels), p.e.
@@ -63,11 +86,13 @@ def muon_rings(
     geometry : CameraGeometry
         In degrees on the sky, if the names of the columns are to be true.
     options : MuonOptions, optional
+    telescope : MuonTelescope, optional
+        Without it, no efficiency is fitted.
 
     Returns
     -------
     MUON (n_events)
-        NaN and -1 for an image that is not looked at, or whose pixels lie on a line.
+        NaN, -1 and False for an image that is not looked at, or whose pixels lie on a line.
 
     Raises
     ------
@@ -79,6 +104,7 @@ def muon_rings(
     B. B. Chaudhuri and P. Kundu, Pattern Recognition Letters 14 (1993) 1.
     G. Taubin, IEEE Trans. Pattern Anal. Mach. Intell. 13 (1991) 1115.
     G. Vacanti et al., Astropart. Phys. 2 (1994) 1.
+    A. Mitchell et al., Proc. 34th ICRC (2015) 756.
     """
     options = options or MuonOptions()
     n_pixels = geometry.n_pixels
@@ -105,4 +131,29 @@ def muon_rings(
         np.empty(options.n_sectors),
         rows,
     )
-    return rows
+    muons = np.zeros(len(rows), MUON)
+    for name in RING.names or ():
+        muons[name] = rows[name]
+    for name in EFFICIENCY_NAMES[:5] + EFFICIENCY_NAMES[7:]:
+        muons[f"muonefficiency_{name}"] = np.nan
+    if telescope is not None:
+        for image, muon in zip(images, muons, strict=True):
+            if muon["muonparameters_containment"] > options.min_containment:
+                _fit_efficiency(image, muon, geometry, options, telescope)
+    return muons
+
+
+def _fit_efficiency(
+    image: NDArray[np.float32],
+    muon: np.void,
+    geometry: CameraGeometry,
+    options: MuonOptions,
+    telescope: MuonTelescope,
+) -> None:
+    radius = muon["muonring_radius"]
+    x = geometry.x - muon["muonring_center_fov_lon"]
+    y = geometry.y - muon["muonring_center_fov_lat"]
+    close = np.abs(np.sqrt(x**2 + y**2) - radius) / radius < options.max_distance
+    ring = Ring(x[close], y[close], radius, geometry, telescope)
+    if close.sum() > options.min_ring_pixels and ring.is_round_enough:
+        fit_efficiency(image[close].astype(np.float64), ring, muon)

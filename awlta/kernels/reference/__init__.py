@@ -5,7 +5,7 @@ Same arguments and results as the compiled functions, without their checks. Slow
 
 from .cleaning import brightest_island, clean, dilate, islands, largest_island, tailcuts, time_delta
 from .corrections import interpolate, shift_waveforms
-from .muons import muon_rings
+from .muons import muon_light, muon_rings
 from .parameters import describe, hillas
 from .reduction import reduce_volume, remove_pixels
 from .waveforms import extract, extract_raw, select_gain
@@ -21,6 +21,7 @@ __all__ = [
     "interpolate",
     "islands",
     "largest_island",
+    "muon_light",
     "muon_rings",
     "reduce_volume",
     "remove_pixels",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry import CameraGeometry
-from ..muons import MUON, MuonOptions
-from ..muons.rings import FEATURE_NAMES, RING_NAMES, WITHOUT_RING
+from ..muons import MuonOptions, MuonTelescope
+from ..muons.efficiency import FINE_STRUCTURE
+from ..muons.rings import FEATURE_NAMES, RING, RING_NAMES, WITHOUT_RING
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +28,7 @@ def muon_rings(
     al., Astropart. Phys. 2 (1994) 1.
     """
     options = options or MuonOptions()
-    rows = np.full(len(images), WITHOUT_RING, MUON)
+    rows = np.full(len(images), WITHOUT_RING, RING)
     for row, image, mask in zip(rows, images.astype(np.float64), masks, strict=True):
         is_bright = image[mask].sum() > options.min_intensity
         if mask.sum() > options.min_pixels and is_bright:
@@ -193,3 +195,51 @@ def _profile(image: Floats, distance: Floats) -> tuple[float, float, float]:
     std = np.sqrt(_mean(away**2, image))
     moments = [_mean(away**n, image) / std**n for n in (3, 4)]
     return std, moments[0], moments[1] - 3.0
+
+
+def muon_light(
+    x: Floats,
+    y: Floats,
+    radius: float,
+    geometry: CameraGeometry,
+    telescope: MuonTelescope,
+    impact: float,
+    phi: float,
+    width: float,
+    efficiency: float,
+) -> Floats:
+    """Share the Cherenkov light of a muon among pixels about its ring.
+
+    Along the ring, light goes with the path across the mirror less that across the hole (G.
+    Vacanti et al., Astropart. Phys. 2 (1994) 1, eq. 6 and 7); across it, as a Gaussian. x, y and
+    radius are in deg, phi and width in rad, impact in m.
+    """
+    diameter, angle = np.radians(geometry.width[0]), np.radians(radius)
+    n = int(2 * np.pi * angle / diameter) * telescope.oversampling
+    azimuth = np.linspace(-np.pi, np.pi, n)
+    path = _chord(telescope.mirror_radius, impact, azimuth - phi)
+    if telescope.hole_radius:
+        path -= _chord(telescope.hole_radius, impact, azimuth - phi)
+    lags = np.arange(telescope.oversampling) - telescope.oversampling // 2
+    smooth = np.mean([np.roll(path, -lag) for lag in lags], axis=0)
+    distance = np.radians(np.hypot(x, y))
+    inside = [
+        math.erf((d + diameter / 2 - angle) / width / math.sqrt(2))
+        - math.erf((d - diameter / 2 - angle) / width / math.sqrt(2))
+        for d in distance
+    ]
+    per_metre = FINE_STRUCTURE * 1e9 * (1 / telescope.min_wavelength - 1 / telescope.max_wavelength)
+    photons = np.interp(np.arctan2(y, x), azimuth, smooth) * per_metre * np.sin(2 * angle) / 2
+    pixel = diameter / angle * (np.pi / 4 * geometry.width[0] ** 2 / geometry.area[0])
+    light: Floats = efficiency * photons * pixel * np.array(inside) / 2
+    return light
+
+
+def _chord(radius: float, impact: float, angle: Floats) -> Floats:
+    rho = impact / radius
+    with np.errstate(invalid="ignore"):
+        half = np.sqrt(1 - (rho * np.sin(angle)) ** 2)
+        if rho <= 1:
+            return radius * (half + rho * np.cos(angle))
+        hits = (np.abs(rho * np.sin(angle)) < 1) & (np.cos(angle) > 0)
+        return np.where(hits, 2 * radius * half, 0.0)
