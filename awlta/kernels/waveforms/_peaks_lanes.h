@@ -15,7 +15,8 @@ INLINE void SET(add_neighbors)(
     for (int32_t k = e->indptr[pixel]; k < e->indptr[pixel + 1]; k++)
         for (int v = 0; v < n; v++)
             sum[v] += SET(eight)(rows + e->indices[k] * e->stride + 8 * v);
-    memcpy(sums, sum, (size_t)n * sizeof *sum);
+    for (int v = 0; v < n; v++)
+        *(v8sf_any *)(sums + 8 * v) = sum[v];
 }
 
 /* The same for eight pixels and all samples, into `block`. */
@@ -77,8 +78,8 @@ static void SET(fixed_peak)(
 INLINE void SET(add_row)(const struct extraction *e, ptrdiff_t pixel)
 {
     for (ptrdiff_t i = 0; i < e->stride; i += LANES) {
-        const v8sf sum = SET(eight)(e->block + i) + SET(eight)(e->rows + pixel * e->stride + i);
-        memcpy(e->block + i, &sum, sizeof sum);
+        v8sf_any *sum = (v8sf_any *)(e->block + i);
+        *sum += SET(eight)(e->rows + pixel * e->stride + i);
     }
 }
 
@@ -103,12 +104,11 @@ static int32_t SET(global_peak)(const struct extraction *e, const uint8_t *unusa
 }
 
 /* The same as `improve`, in float64. */
-INLINE void SET(improve_sum)(v8df x, double place, v8df *best, v8df *at)
+INLINE void SET(improve_sum)(v4df x, v4df place, v4df *best, v4df *at)
 {
-    const v8di better = ~(x <= *best) & (*best == *best);
-    const v8df here = (v8df){0} + place;
-    *best = (v8df)(((v8di)x & better) | ((v8di)*best & ~better));
-    *at = (v8df)(((v8di)here & better) | ((v8di)*at & ~better));
+    const v4di better = ~(x <= *best) & (*best == *best);
+    *best = SET(either_sum)(better, x, *best);
+    *at = SET(either_sum)(better, place, *at);
 }
 
 /* The window of the largest sum: differences of the running sum, in float64. */
@@ -120,26 +120,30 @@ static void SET(sliding)(
     v8sf c[LANES], charge, time;
     for (ptrdiff_t p0 = 0; p0 < e->n_pixels; p0 += LANES) {
         const float *rows = e->rows + p0 * e->stride;
-        v8df running = {0}, best = (v8df){0} - INFINITY, at = {0};
+        const v4df lowest = (v4df){0} - INFINITY;
+        v4df running[2] = {{0}}, best[2] = {lowest, lowest}, at[2] = {{0}}, wide[2];
         for (ptrdiff_t v = 0; v < n; v += LANES) {
             SET(columns)(rows, e->stride, v, c);
             for (int i = 0; i < LANES && v + i < n; i++) {
                 const ptrdiff_t start = v + i + 1 - width;
-                v8df before = {0};
-                running += __builtin_convertvector(c[i], v8df);
-                memcpy(e->sums + (v + i) * LANES, &running, sizeof running);
-                if (start < 0)
-                    continue;
-                if (start > 0)
-                    memcpy(&before, e->sums + (start - 1) * LANES, sizeof before);
-                SET(improve_sum)(running - before, (double)start, &best, &at);
+                SET(widen)(c[i], wide);
+                for (int half = 0; half < 2; half++) {
+                    v4df_any *sums = (v4df_any *)e->sums + half;
+                    running[half] += wide[half];
+                    sums[2 * (v + i)] = running[half];
+                    v4df sum = running[half];
+                    if (start > 0)
+                        sum -= sums[2 * (start - 1)];
+                    if (start >= 0)
+                        SET(improve_sum)(sum, (v4df){0} + (double)start, best + half, at + half);
+                }
             }
         }
-        const v8sf start = __builtin_convertvector(at, v8sf);
+        const v8sf start = SET(narrow)(at);
         const v8si first = __builtin_convertvector(start, v8si);
         SET(integrate)(
             e, rows, first, first + width, width, start + 0.5f * (float)width, &charge, &time);
-        SET(put)(e, p0, gain, __builtin_convertvector(best, v8sf), time, charges, times);
+        SET(put)(e, p0, gain, SET(narrow)(best), time, charges, times);
     }
 }
 
@@ -149,27 +153,31 @@ static void SET(variances)(
 {
     for (ptrdiff_t p0 = 0; p0 < e->n_pixels; p0 += LANES) {
         const float *rows = e->rows + p0 * e->stride;
-        v8df mean = {0}, count = {0}, sum = {0};
+        v4df count[2] = {{0}}, sum[2] = {{0}}, mean[2] = {{0}}, squares[2] = {{0}}, wide[2];
         v8sf c[LANES];
-        for (int again = 0; again < 2; again++) {
+        for (int pass = 0; pass < 2; pass++)
             for (ptrdiff_t v = 0; v < e->n_samples; v += LANES) {
                 SET(columns)(rows, e->stride, v, c);
                 for (int i = 0; i < LANES && v + i < e->n_samples; i++) {
-                    const v8df x = __builtin_convertvector(c[i], v8df), one = (v8df){0} + 1.0;
-                    const v8di is_number = x == x;
-                    const v8df far = again ? (x - mean) * (x - mean) : x;
-                    sum += (v8df)((v8di)far & is_number);
-                    if (!again)
-                        count += (v8df)((v8di)one & is_number);
+                    SET(widen)(c[i], wide);
+                    for (int half = 0; half < 2; half++) {
+                        const v4df x = wide[half], far = x - mean[half], one = (v4df){0} + 1.0;
+                        const v4di is_number = x == x;
+                        if (pass) {
+                            squares[half] += (v4df)((v4di)(far * far) & is_number);
+                            continue;
+                        }
+                        sum[half] += (v4df)((v4di)x & is_number);
+                        count[half] += (v4df)((v4di)one & is_number);
+                    }
                 }
+                if (!pass && v + LANES >= e->n_samples)
+                    for (int half = 0; half < 2; half++)
+                        mean[half] = sum[half] / count[half];
             }
-            if (!again) {
-                mean = sum / count;
-                sum = (v8df){0};
-            }
-        }
-        const v8sf variance = __builtin_convertvector(sum / count, v8sf);
-        SET(put)(e, p0, gain, variance, (v8sf){0}, charges, times);
+        for (int half = 0; half < 2; half++)
+            squares[half] /= count[half];
+        SET(put)(e, p0, gain, SET(narrow)(squares), (v8sf){0}, charges, times);
     }
 }
 
@@ -181,20 +189,22 @@ static void SET(first_pass)(
     v8sf c[LANES], charge, time;
     for (ptrdiff_t p0 = 0; p0 < e->n_pixels; p0 += LANES) {
         const float *rows = e->rows + p0 * e->stride;
-        v8df before = {0}, here = {0};
+        v4df before[2] = {{0}}, here[2] = {{0}}, next[2], sum[2];
         v8sf best = (v8sf){0} - INFINITY;
-        v8si at = (v8si){0} + 2;
+        v8si at = (v8si){0} + 2, place = (v8si){0} - 1; /* a sum is known one sample later */
         for (ptrdiff_t v = 0; v < n; v += LANES) {
             SET(columns)(rows, e->stride, v, c);
+            const int is_whole = v > 2 && v + LANES <= n - 1;
             for (int i = 0; i < LANES; i++) {
-                const ptrdiff_t peak = v + i - 1; /* the sum of three is complete */
-                const v8df next = __builtin_convertvector(c[i], v8df);
-                if (peak >= 2 && peak < n - 2) {
-                    const v8sf sum = __builtin_convertvector(here + (before + next), v8sf);
-                    SET(improve)(sum, (int32_t)peak, 1, &best, &at);
+                SET(widen)(c[i], next);
+                for (int half = 0; half < 2; half++) {
+                    sum[half] = here[half] + (before[half] + next[half]);
+                    before[half] = here[half];
+                    here[half] = next[half];
                 }
-                before = here;
-                here = next;
+                if (is_whole || (v + i >= 3 && v + i < n - 1))
+                    SET(improve)(SET(narrow)(sum), place, 1, &best, &at);
+                place += 1;
             }
         }
         SET(around)(e, rows, at, &charge, &time);

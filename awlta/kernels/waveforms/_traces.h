@@ -16,7 +16,12 @@
  * compiler warns at the end of the file, where nothing must have switched it on again. */
 #pragma GCC diagnostic ignored "-Wpsabi"
 
-typedef int64_t v8di __attribute__((vector_size(64)));
+typedef float v4sf __attribute__((vector_size(16)));
+typedef double v4df __attribute__((vector_size(32)));
+typedef int64_t v4di __attribute__((vector_size(32)));
+/* eight numbers anywhere in memory */
+typedef float v8sf_any __attribute__((vector_size(32), aligned(4), may_alias));
+typedef double v4df_any __attribute__((vector_size(32), aligned(8), may_alias));
 
 enum method { FIXED, LOCAL, NEIGHBOR, GLOBAL, SLIDING, TWO_PASS, FLASHCAM, VARIANCE };
 
