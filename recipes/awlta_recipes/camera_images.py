@@ -69,9 +69,7 @@ class CameraImages(DataProduct):
                 bad_pixels |= ~block.pixel_ok
         self.n_bad_pixels = int(bad_pixels.sum())
 
-    def _append(
-        self, file: EventDataWriter, event_id: np.ndarray, shown: kernels.Showers
-    ) -> None:
+    def _append(self, file: EventDataWriter, event_id: np.ndarray, shown: kernels.Showers) -> None:
         """Write a block of images and of parameters, so far as they are wanted."""
         tel_id, is_described = self.raw.telescope.tel_id, self.cleaning is not None
         if shown.pulses is not None:

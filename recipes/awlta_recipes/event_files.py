@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,18 @@ _TYPES = {
 }
 
 
-def new_event_file(path: Path, source: RawFile, telescopes: Iterable[Telescope]) -> EventDataWriter:
+def new_event_file(path: Path, source: RawFile, telescopes: Sequence[Telescope]) -> EventDataWriter:
     """Open a new event file of some telescopes of a run, described as its raw file does."""
-    site = "unknown" if source.site is None else source.site.name
+    stands = telescopes[0].site
+    site = "unknown" if stands is None else stands.name
     is_simulated = source.kind is EventKind.SIMULATION
     header = Header(
         category="Sim" if is_simulated else "Other",
         process="Simulation" if is_simulated else "Observation",
         site=site if site in _SITES else "Other",
     )
-    return EventDataWriter(
-        path, Subarray.of(site, telescopes), _observation(source, site), header=header
-    )
+    observation = _observation(source, telescopes, "simulation" if is_simulated else site)
+    return EventDataWriter(path, Subarray.of(site, telescopes), observation, header=header)
 
 
 def triggers(
@@ -80,6 +80,15 @@ def trigger_blocks(path: Path) -> Iterator[np.ndarray]:
         yield from file.triggers()
 
 
+def joined_triggers(paths: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Return array triggers from event files of one telescope each, in the order of event_id."""
+    tables = [np.concatenate(list(trigger_blocks(path))) for path in paths]
+    event_id, first = np.unique(np.concatenate([t["event_id"] for t in tables]), return_index=True)
+    joined = {n: np.concatenate([t[n] for t in tables])[first] for n in ("time", "event_type")}
+    taking_part = [np.isin(event_id, table["event_id"]) for table in tables]
+    return {"event_id": event_id, **joined, "tels_with_trigger": np.stack(taking_part, axis=1)}
+
+
 def parameter_blocks(path: Path, tel_id: int) -> Iterator[np.ndarray]:
     """Yield the image parameters of a telescope in blocks of rows."""
     with EventDataReader(path) as file:
@@ -97,7 +106,7 @@ def parameters(path: Path, tel_id: int) -> np.ndarray:
     return np.concatenate(list(parameter_blocks(path, tel_id)))
 
 
-def _observation(source: RawFile, site: str) -> Observation:
+def _observation(source: RawFile, telescopes: Sequence[Telescope], producer: str) -> Observation:
     frame, lon, lat = Frame.UNKNOWN, np.nan, np.nan
     if source.ra is not None and source.dec is not None:
         frame, lon, lat = Frame.ICRS, source.ra, source.dec
@@ -105,8 +114,5 @@ def _observation(source: RawFile, site: str) -> Observation:
         frame, lon, lat = Frame.ALTAZ, source.az, source.alt
     fixed = {}
     if source.kind is EventKind.SIMULATION and source.alt is not None and source.az is not None:
-        fixed = {t.tel_id: (source.alt, source.az) for t in source.telescopes}
-    producer = "simulation" if source.kind is EventKind.SIMULATION else site
-    return Observation(
-        source.run, producer, lon, lat, frame, source.start, source.stop, fixed
-    )
+        fixed = {t.tel_id: (source.alt, source.az) for t in telescopes}
+    return Observation(source.run, producer, lon, lat, frame, source.start, source.stop, fixed)

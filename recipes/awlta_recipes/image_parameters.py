@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,9 @@ class ImageParameters(DataProduct):
         telescope, source = self.images.raw.telescope, self.images.raw.source
         path, tel_id = self.images.retrieve(), telescope.tel_id
         self.n_events = self.n_showers = 0
-        is_described = self.images.cleaning is self.parameters
-        blocks = event_files.parameter_blocks(path, tel_id) if is_described else self._described(path)
+        blocks: Iterable[Mapping[str, np.ndarray]] = self._described(path)
+        if self.images.cleaning is self.parameters:
+            blocks = event_files.parameter_blocks(path, tel_id)
         with event_files.new_event_file(self.create(".h5"), source, [telescope]) as file:
             for triggers in event_files.trigger_blocks(path):
                 file.append_triggers(triggers)
@@ -78,7 +79,8 @@ class ImageParameters(DataProduct):
         raw = self.images.raw
         figure.suptitle(f"Images of {raw.telescope.name}, run {raw.run}: {self.n_showers} showers")
         axes = figure.subplots(2, 2)
-        pictures.distribution(axes[0, 0], rows["hillas_intensity"], "light (p.e.)", logarithmic=True)
+        light = rows["hillas_intensity"]
+        pictures.distribution(axes[0, 0], light, "light (p.e.)", logarithmic=True)
         axes[0, 1].plot(rows["hillas_length"], rows["hillas_width"], ".", markersize=4)
         axes[0, 1].set_xlabel("length (deg)")
         axes[0, 1].set_ylabel("width (deg)")

@@ -77,7 +77,8 @@ class ExtractionParameters(Parameters):
         "whether charges are corrected for what the window misses of a pulse", default=False
     )
     integer_shift: Attribute[bool] = persistent(
-        "whether waveforms are shifted by the calibrated times before windows are put", default=False
+        "whether waveforms are moved by the calibrated times, whole samples, at first",
+        default=False,
     )
     interpolate: Attribute[bool] = persistent(
         "whether bad pixels get the mean of their good neighbours, not nothing", default=False

@@ -93,12 +93,12 @@ class ShowerGeometry(DataProduct):
         source: RawFile = self.images[0].images.raw.source
         telescopes = [part.images.raw.telescope for part in self.images]
         parts = {t.tel_id: part.retrieve() for t, part in zip(telescopes, self.images, strict=True)}
-        array = event_files.array_triggers(parts)
+        array = event_files.joined_triggers(list(parts.values()))
         with event_files.new_event_file(self.create(".h5", role="events"), source, telescopes) as f:
             f.append_triggers(array)
             for tel_id, path in parts.items():
-                for rows in event_files.parameter_blocks(path, tel_id):
-                    f.append_parameters(tel_id, rows)
+                rows = event_files.parameters(path, tel_id)
+                f.append_parameters(tel_id, rows[np.argsort(rows["event_id"], kind="stable")])
             f.append_dl2("geometry", "HillasReconstructor", _for_each(array["event_id"], crossed))
 
     def verify(self) -> None:
@@ -197,6 +197,16 @@ def _in_azimuth(rows: np.ndarray, source: RawFile) -> np.ndarray:
     rows = rows.copy()
     rows["fov_lon"] *= -1
     rows["psi"] *= -1
+    return rows
+
+
+def _for_each(event_id: np.ndarray, crossed: np.ndarray) -> np.ndarray:
+    """Return a row for each event, without numbers where too few images were left to cross."""
+    rows = np.zeros(len(event_id), crossed.dtype)
+    for name in planes.NAMES:
+        rows[name] = np.nan
+    rows["event_id"] = event_id
+    rows[np.searchsorted(event_id, crossed["event_id"])] = crossed
     return rows
 
 

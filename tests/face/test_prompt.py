@@ -20,7 +20,7 @@ import pytest
 from awlta.face import prompt
 from awlta.persistent import registry
 from awlta_recipes.camera_images import CameraImages
-from awlta_recipes.image_parameters import CleaningParameters
+from awlta_recipes.methods import CleaningParameters
 
 AWE = Path(sys.executable).with_name("awe")
 
@@ -130,7 +130,7 @@ def test_the_context_is_switched_for_what_is_made_from_then_on(awe):
         "-c",
         "context.set_privileges(2)\n"
         "print(context)\n"
-        "from awlta_recipes.image_parameters import CleaningParameters\n"
+        "from awlta_recipes.methods import CleaningParameters\n"
         "mine = CleaningParameters(picture=9.5)\n"
         "workspace.commit(mine)\n"
         "print(mine._privileges, mine._creator)",

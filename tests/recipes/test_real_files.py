@@ -14,16 +14,14 @@ from awlta.errors import BadInput
 from awlta.lineage import Selection
 from awlta.lineage.planning import chain
 from awlta.storage.intent import State
-from awlta_recipes import events
-from awlta_recipes.camera_images import TABLE as IMAGES
-from awlta_recipes.camera_images import CameraImages, ExtractionParameters
+from awlta_recipes import event_files, events
+from awlta_recipes.camera_images import CameraImages
 from awlta_recipes.events import FlaggedEvent
-from awlta_recipes.image_parameters import TABLE as PARAMETERS
-from awlta_recipes.image_parameters import CleaningParameters, ImageParameters
+from awlta_recipes.image_parameters import ImageParameters
+from awlta_recipes.methods import CleaningParameters, ExtractionParameters
 from awlta_recipes.raw_events import RawEvents
 from awlta_recipes.raw_file import RawFile
 from awlta_recipes.run_calibration import NominalParameters, RunCalibration
-from awlta_recipes.tables import read_table
 
 pytestmark = [pytest.mark.data, pytest.mark.long]
 
@@ -102,11 +100,11 @@ def test_a_real_file_becomes_images_and_their_parameters(workspace, data_folder,
         raw.make()
         assert (raw.n_events, raw.n_flagged, raw.run) == (n_events, 0, raw_file.run)
         images = _images(raw, origin)
-        rows = read_table(images.retrieve("images.h5"), IMAGES)
+        path = images.retrieve("images.h5")
+        rows = np.concatenate(list(event_files.images(path, tel_id)))
         assert rows["image"].shape == (n_events, n_pixels)
         assert np.isfinite(rows["image"]).all()
         assert (rows["image"] == 0).all(axis=0).sum() >= images.n_bad_pixels
-        assert set(rows["selected_gain"].ravel().tolist()) <= {-1, *range(n_gains)}
         _parameters(images, n_showers)
 
 
@@ -138,11 +136,12 @@ def _parameters(images, n_showers):
         return
     parameters.make()
     assert (parameters.n_events, parameters.n_showers) == (images.n_events, n_showers)
-    rows = read_table(parameters.retrieve("parameters.h5"), PARAMETERS)
-    showers = rows[np.isfinite(rows["intensity"])]
+    tel_id = images.raw.telescope.tel_id
+    rows = event_files.parameters(parameters.retrieve("parameters.h5"), tel_id)
+    showers = rows[np.isfinite(rows["hillas_intensity"])]
     assert len(showers) == n_showers
-    assert (showers["intensity"] > 0).all()
-    assert (showers["n_pixels"] >= 3).all()
+    assert (showers["hillas_intensity"] > 0).all()
+    assert (showers["morphology_n_pixels"] >= 3).all()
 
 
 def test_what_cannot_be_used_is_refused_with_its_reason_and_the_rest_goes_on(
