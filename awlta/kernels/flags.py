@@ -18,7 +18,7 @@ _EXTRACTORS = (
 )
 _TAILCUTS = ("images/_tailcuts.pxd", "images/_scan.pxd")
 _CLEANING = (
-    *("images/_cleaning.pxd", "images/_times.pxd", "images/_rings.pxd", "images/_islands.pxd"),
+    *("images/_cleaning.pxd", "images/_times.pxd", "images/_islands.pxd"),
     *_TAILCUTS,
     *("images/cleaning.py", "images/cleanings.py"),
 )
@@ -36,8 +36,8 @@ STAGES = {
     "shift": ("waveforms/_shift.pyx", "waveforms/_shift.pxd"),
     "extract": ("waveforms/_extract.pyx", *_EXTRACTORS, "neighbors.py"),
     "interpolate": ("images/_interpolate.pyx", "images/_interpolate.pxd", "images/_scan.pxd"),
-    "clean": ("images/_clean.pyx", *_CLEANING, "neighbors.py"),
-    "reduction": ("images/_reduction.pyx", *_CLEANING, "neighbors.py"),
+    "clean": ("images/_clean.pyx", *_CLEANING, "images/_rings.pxd", "neighbors.py"),
+    "reduction": ("images/_reduction.pyx", *_CLEANING, "images/_rings.pxd", "neighbors.py"),
     "hillas": ("images/_hillas.pyx", *_MOMENTS),
     "parameters": ("images/_parameters.pyx", *_DESCRIPTION, *_CAMERA),
     "rings": ("muons/_rings.pyx", *_RING, *_CAMERA),
