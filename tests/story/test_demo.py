@@ -100,7 +100,10 @@ def test_made_here_and_on_the_dpu_the_content_is_equal(
         images = CameraImages.select(CameraImages.raw.run == 3).first()
         assert images is not None
         again = CameraImages(
-            raw=images.raw, calibration=images.calibration, parameters=images.parameters
+            raw=images.raw,
+            calibration=images.calibration,
+            parameters=images.parameters,
+            cleaning=images.cleaning,
         )
         again.make()
         assert again.object_id != images.object_id
