@@ -36,7 +36,7 @@ cdef inline size_t room_bytes(
     cdef size_t fine_stride = rounded(n_fine * n_samples + LANES)
     cdef size_t size = 64 + 4 * stride * n_rows + 8 * LANES * stride + 8 * n_rows
     if h.method == FLASHCAM:
-        size += 8 * (fine_stride + stride) + 24 * n_fine + 4 * (fine_stride + 2) * n_pixels
+        size += 8 * (fine_stride + stride) + 24 * 64 + 4 * (fine_stride + 2) * n_pixels
     if h.method == TWO_PASS:
         size += two_pass_bytes(n_pixels)
     return size
@@ -73,7 +73,7 @@ cdef inline event_extractor event_extraction(
     if h.method == FLASHCAM:
         way.e.fine_stride = rounded(h.upsampling * n_samples + LANES)
         way.e.weights = <double*>way.e.order
-        way.e.sums = way.e.weights + 3 * h.upsampling
+        way.e.sums = way.e.weights + 3 * 64
         way.e.block = <float*>way.e.sums
         way.e.fine = <float*>(way.e.sums + way.e.fine_stride + way.e.stride)
         way.e.bounds = way.e.fine + n_pixels * way.e.fine_stride

@@ -7,14 +7,21 @@
  * Of a fine sample U * i + j the phase is j: rows of float32 hold phase after phase.
  */
 
-/* What a fine sample takes of the one before, its own and the next: a box filter of U fine samples
- * forth and back. */
-INLINE void SET(weights)(int32_t n_fine, int32_t phase, double weight[3])
+#ifndef AWLTA_MOST_FINE
+#define AWLTA_MOST_FINE 64 /* fine samples of one: the bound of `FlashCam.upsampling` */
+#endif
+
+/* What a fine sample takes of the one before, its own and the next: a box filter of all fine samples
+ * of one, forth and back. */
+INLINE void SET(weigh)(const struct extraction *e)
 {
-    const double all = (double)n_fine * n_fine, m = n_fine - 1 - phase, j = phase;
-    weight[0] = m * (m + 1) / 2 / all;
-    weight[2] = j * (j + 1) / 2 / all;
-    weight[1] = (all - m * (m + 1) / 2 - j * (j + 1) / 2) / all;
+    const double u = e->how.upsampling;
+    for (int32_t j = 0; j < AWLTA_MOST_FINE; j++) {
+        const double before = (u - 1 - j) * (u - j) / 2, after = (double)j * (j + 1) / 2;
+        e->weights[j] = before / (u * u);
+        e->weights[AWLTA_MOST_FINE + j] = (u * u - before - after) / (u * u);
+        e->weights[2 * AWLTA_MOST_FINE + j] = after / (u * u);
+    }
 }
 
 /* Sample i of a deconvolved row; those beyond its ends are the last ones. */
@@ -24,15 +31,18 @@ INLINE double SET(deconvolved)(const float *row, ptrdiff_t n, ptrdiff_t i, doubl
     return i > 0 ? (double)row[i] - pole_zero * (double)row[i - 1] : 0.0;
 }
 
-/* A fine sample, from the table of weights. */
-INLINE double SET(fine)(
-    const struct extraction *e, const float *row, ptrdiff_t place, double pole_zero)
+/* The fine samples of sample i. */
+INLINE void SET(divide)(
+    const struct extraction *e, const float *row, ptrdiff_t i, double pole_zero, double *fine)
 {
-    const ptrdiff_t n = e->n_samples, u = e->how.upsampling, i = place / u;
-    const double *weight = e->weights + 3 * (place - i * u);
-    return weight[0] * SET(deconvolved)(row, n, i - 1, pole_zero)
-        + weight[1] * SET(deconvolved)(row, n, i, pole_zero)
-        + weight[2] * SET(deconvolved)(row, n, i + 1, pole_zero);
+    const double before = SET(deconvolved)(row, e->n_samples, i - 1, pole_zero),
+                 here = SET(deconvolved)(row, e->n_samples, i, pole_zero),
+                 after = SET(deconvolved)(row, e->n_samples, i + 1, pole_zero);
+    for (int32_t j = 0; j < e->how.upsampling; j += 4) {
+        const v4df_any *weight = (const v4df_any *)(e->weights + j);
+        *(v4df_any *)(fine + j) = weight[0] * before + weight[AWLTA_MOST_FINE / 4] * here
+            + weight[AWLTA_MOST_FINE / 2] * after;
+    }
 }
 
 INLINE double SET(clipped)(double x, double clipping)
@@ -42,11 +52,10 @@ INLINE double SET(clipped)(double x, double clipping)
 }
 
 /* Largest fine sample of the neighbours' sum, in float64; a NaN is the largest. */
-static ptrdiff_t SET(sure_peak)(const struct extraction *e, ptrdiff_t pixel, int is_clipped)
+static int32_t SET(sure_peak)(const struct extraction *e, ptrdiff_t pixel, int is_clipped)
 {
-    const ptrdiff_t n = e->n_samples * e->how.upsampling;
-    const double pole_zero = e->how.pole_zero;
-    double *sums = e->sums;
+    const int32_t u = e->how.upsampling, n = (int32_t)e->n_samples * u;
+    double *sums = e->sums, fine[AWLTA_MOST_FINE];
     memset(sums, 0, (size_t)n * sizeof *sums);
     for (int32_t k = e->indptr[pixel] - 1; k < e->indptr[pixel + 1]; k++) {
         const int is_own = k < e->indptr[pixel];
@@ -54,13 +63,15 @@ static ptrdiff_t SET(sure_peak)(const struct extraction *e, ptrdiff_t pixel, int
             continue;
         const float *row = e->rows + (is_own ? pixel : e->indices[k]) * e->stride;
         const double times = is_own ? e->how.local_weight : 1;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const double x = SET(fine)(e, row, i, pole_zero);
-            sums[i] += times * (is_clipped ? SET(clipped)(x, e->how.clipping) : x);
+        for (ptrdiff_t i = 0; i < e->n_samples; i++) {
+            SET(divide)(e, row, i, e->how.pole_zero, fine);
+            for (int32_t j = 0; j < u; j++)
+                sums[i * u + j]
+                    += times * (is_clipped ? SET(clipped)(fine[j], e->how.clipping) : fine[j]);
         }
     }
-    ptrdiff_t best = 0;
-    for (ptrdiff_t i = 1; i < n && sums[best] == sums[best]; i++)
+    int32_t best = 0;
+    for (int32_t i = 1; i < n && sums[best] == sums[best]; i++)
         if (!(sums[i] <= sums[best]))
             best = i;
     return best;
@@ -86,8 +97,8 @@ INLINE float SET(refine)(
     d[-1] = d[0] = 0.0f;
     d[n] = d[n - 1];
     for (int32_t j = 0; j < e->how.upsampling; j++) {
-        const float w0 = (float)e->weights[3 * j], w1 = (float)e->weights[3 * j + 1],
-                    w2 = (float)e->weights[3 * j + 2];
+        const float w0 = (float)e->weights[j], w1 = (float)e->weights[AWLTA_MOST_FINE + j],
+                    w2 = (float)e->weights[2 * AWLTA_MOST_FINE + j];
         for (ptrdiff_t i = 0; i < n; i += LANES) {
             v8sf x = SET(eight)(d + i - 1) * w0 + SET(eight)(d + i) * w1 + SET(eight)(d + i + 1) * w2;
             if (is_clipped) {
@@ -114,9 +125,9 @@ INLINE float SET(refine)(
 }
 
 /* Fine sample of the largest sum of the neighbours. */
-INLINE ptrdiff_t SET(fine_peak)(const struct extraction *e, ptrdiff_t pixel, int is_clipped)
+INLINE int32_t SET(fine_peak)(const struct extraction *e, ptrdiff_t pixel, int is_clipped)
 {
-    const ptrdiff_t u = e->how.upsampling, n = e->n_samples * u;
+    const int32_t n = (int32_t)e->n_samples * e->how.upsampling;
     const int32_t degree = e->indptr[pixel + 1] - e->indptr[pixel];
     float error = 0.0f;
     for (int32_t k = e->indptr[pixel]; k < e->indptr[pixel + 1]; k++)
@@ -154,53 +165,73 @@ INLINE ptrdiff_t SET(fine_peak)(const struct extraction *e, ptrdiff_t pixel, int
     }
     if (n_near != 1 || e->careful)
         return SET(sure_peak)(e, pixel, is_clipped);
-    return at % e->n_samples * u + at / e->n_samples;
+    const int32_t phase = at / (int32_t)e->n_samples;
+    return (at - phase * (int32_t)e->n_samples) * e->how.upsampling + phase;
 }
 
 /* Mean place of the fine samples around a peak that are above a fraction of it, in the difference of
  * neighbouring samples; the peak's own if there is none. */
-INLINE double SET(edge)(const struct extraction *e, const float *row, ptrdiff_t peak)
+INLINE double SET(edge)(const struct extraction *e, const float *row, int32_t peak)
 {
-    const ptrdiff_t n = e->n_samples * e->how.upsampling;
-    const double top = SET(fine)(e, row, peak, 1.0), limit = e->how.descend_limit * top;
-    double sum = 0.0, moment = 0.0;
+    const int32_t u = e->how.upsampling, middle = peak / u;
+    double fine[AWLTA_MOST_FINE], around[AWLTA_MOST_FINE], sum = 0.0, moment = 0.0;
+    SET(divide)(e, row, middle, 1.0, around);
+    const double top = around[peak - middle * u], limit = e->how.descend_limit * top;
     if (top < 0.0)
         return (double)peak;
-    for (ptrdiff_t i = peak; i >= 0; i--) {
-        const double x = SET(fine)(e, row, i, 1.0);
-        if (!(x > limit))
+    const double *x = around;
+    for (int32_t i = middle, j = peak - middle * u; x[j] > limit;) {
+        sum += x[j];
+        moment += (double)(i * u + j) * x[j];
+        if (j-- > 0)
+            continue;
+        if (--i < 0)
             break;
-        sum += x;
-        moment += (double)i * x;
+        SET(divide)(e, row, i, 1.0, fine);
+        x = fine;
+        j = u - 1;
     }
-    for (ptrdiff_t i = peak + 1; i < n; i++) {
-        const double x = SET(fine)(e, row, i, 1.0);
-        if (!(x > limit))
+    x = around;
+    for (int32_t i = middle, j = peak - middle * u;;) {
+        if (++j == u) {
+            if (++i == e->n_samples)
+                break;
+            SET(divide)(e, row, i, 1.0, fine);
+            x = fine;
+            j = 0;
+        }
+        if (!(x[j] > limit))
             break;
-        sum += x;
-        moment += (double)i * x;
+        sum += x[j];
+        moment += (double)(i * u + j) * x[j];
     }
     return sum != 0.0 ? moment / sum : (double)peak;
 }
 
 /* Charge and time of a pixel whose peak is known. */
 INLINE void SET(fine_pulse)(
-    const struct extraction *e, const float *row, ptrdiff_t peak, float *charge, float *time)
+    const struct extraction *e, const float *row, int32_t peak, float *charge, float *time)
 {
-    const ptrdiff_t n = e->n_samples * e->how.upsampling;
-    const ptrdiff_t first = peak - e->how.shift, after = smaller(n, first + e->how.width);
-    const double rate = e->how.sampling_rate * e->how.upsampling;
-    double sum = 0.0, weight = 0.0, moment = 0.0;
-    for (ptrdiff_t i = first > 0 ? first : 0; i < after; i++) {
-        const double x = SET(fine)(e, row, i, e->how.pole_zero);
-        sum += x;
-        weight += x > 0.0 ? x : 0.0;
-        moment += x > 0.0 ? x * (double)i : 0.0;
+    const int32_t u = e->how.upsampling, n = (int32_t)e->n_samples * u;
+    const int32_t from = peak - e->how.shift, to = from + e->how.width;
+    const int32_t first = from > 0 ? from : 0, after = to < n ? to : n;
+    const double rate = e->how.sampling_rate * u;
+    double fine[AWLTA_MOST_FINE], sum = 0.0, weight = 0.0, moment = 0.0;
+    for (int32_t i = first / u; i * u < after; i++) {
+        SET(divide)(e, row, i, e->how.pole_zero, fine);
+        const int32_t start = i * u < first ? first : i * u;
+        const int32_t end = (i + 1) * u < after ? (i + 1) * u : after;
+        for (int32_t k = start; k < end; k++) {
+            const double x = fine[k - i * u], light = x > 0.0 ? x : 0.0;
+            sum += x;
+            weight += light;
+            moment += light * (double)k;
+        }
     }
     double at = weight > 0.0 ? moment / weight : (double)peak;
     if (e->how.leading_edge) {
         const double ahead = rint((double)peak - e->how.edge_shift);
-        at = SET(edge)(e, row, ahead < 0.0 ? 0 : smaller(n - 1, (ptrdiff_t)fmin(ahead, 1e9)));
+        at = SET(edge)(e, row, (int32_t)fmin(fmax(ahead, 0.0), (double)(n - 1)));
     }
     *charge = (float)(e->how.gain_loss != 0.0 ? sum / e->how.gain_loss : sum);
     *time = (float)(at / rate - e->how.time_shift);
@@ -210,14 +241,13 @@ static void SET(long_pulses)(const struct extraction *e, float *charges, float *
 {
     const double clipping = e->how.clipping;
     const int is_clipped = clipping != 0.0 && clipping < INFINITY;
-    for (int32_t j = 0; j < e->how.upsampling; j++)
-        SET(weights)(e->how.upsampling, j, e->weights + 3 * j);
+    SET(weigh)(e);
     for (ptrdiff_t p = 0; p < e->n_pixels && !e->careful; p++) {
         float *bound = e->bounds + 2 * p;
         bound[0] = SET(refine)(e, p, is_clipped, e->fine + p * e->fine_stride, bound + 1);
     }
     for (ptrdiff_t p = 0; p < e->n_pixels; p++) {
-        const ptrdiff_t peak
+        const int32_t peak
             = e->careful ? SET(sure_peak)(e, p, is_clipped) : SET(fine_peak)(e, p, is_clipped);
         SET(fine_pulse)(e, e->rows + p * e->stride, peak, charges + p, times + p);
     }

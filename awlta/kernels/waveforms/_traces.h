@@ -47,7 +47,7 @@ struct extraction {
     uint64_t *order;
     ptrdiff_t fine_stride;           /* of a row of fine samples, floats */
     float *fine, *bounds;            /* fine samples of all pixels, and how wrong they may be */
-    double *weights;                 /* three for each phase of a fine sample */
+    double *weights;                 /* rows for the sample before, the own and the next one */
 };
 
 /* The functions of one set of instructions. */
