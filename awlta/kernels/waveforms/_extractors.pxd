@@ -13,7 +13,7 @@ from awlta.kernels.waveforms._pulses cimport (
     event_pulses, extractor, extractor_t, readout,
 )
 from awlta.kernels.waveforms._traces cimport (
-    LANES, LOCAL, TWO_PASS, extraction, how, lanes, lanes_of, rounded,
+    FLASHCAM, LANES, LOCAL, TWO_PASS, extraction, how, lanes, lanes_of, rounded,
 )
 from awlta.kernels.waveforms._two_pass cimport second_pass, two_pass_bytes, two_pass_t, two_passes
 
@@ -32,10 +32,14 @@ cdef inline size_t room_bytes(
     """Bytes of the room that an extractor works in; it must begin as 0."""
     cdef size_t stride = rounded(n_samples)
     cdef size_t n_rows = rounded(n_pixels)
-    return (
-        64 + 4 * stride * (n_rows + 2 * LANES) + 8 * n_rows
-        + (two_pass_bytes(n_pixels) if h.method == TWO_PASS else 0)
-    )
+    cdef size_t n_fine = h.upsampling if h.method == FLASHCAM else 0
+    cdef size_t fine_stride = rounded(n_fine * n_samples + LANES)
+    cdef size_t size = 64 + 4 * stride * n_rows + 8 * LANES * stride + 8 * n_rows
+    if h.method == FLASHCAM:
+        size += 8 * (fine_stride + stride) + 24 * 64 + 4 * (fine_stride + 2) * n_pixels
+    if h.method == TWO_PASS:
+        size += two_pass_bytes(n_pixels)
+    return size
 
 
 cdef inline event_extractor event_extraction(
@@ -65,7 +69,14 @@ cdef inline event_extractor event_extraction(
     way.e.rows = <float*>aligned
     way.e.block = way.e.rows + n_rows * way.e.stride
     way.e.sums = <double*>way.e.block
-    way.e.order = <uint64_t*>(way.e.block + 2 * LANES * way.e.stride)
+    way.e.order = <uint64_t*>(way.e.sums + LANES * way.e.stride)
+    if h.method == FLASHCAM:
+        way.e.fine_stride = rounded(h.upsampling * n_samples + LANES)
+        way.e.weights = <double*>way.e.order
+        way.e.sums = way.e.weights + 3 * 64
+        way.e.block = <float*>way.e.sums
+        way.e.fine = <float*>(way.e.sums + way.e.fine_stride + way.e.stride)
+        way.e.bounds = way.e.fine + n_pixels * way.e.fine_stride
     if h.method == TWO_PASS:
         way.two = two_passes(h, n_pixels, pixels, <uint8_t*>(way.e.order + n_rows))
     return way

@@ -1,41 +1,38 @@
 /* The second half of _traces_lanes.h: the methods, each by the way it finds its windows. */
 
-/* Sum the neighbours of a pixel, and itself by its weight, in the order of their list: 8 * n samples
- * from one on. The number of registers is known when this is compiled. */
+/* Sum the rows of a pixel's neighbours, and its own by its weight, in the order of their list: 8 * n
+ * samples from one on. The number of registers is known when this is compiled. */
 INLINE void SET(add_neighbors)(
-    const struct extraction *e, ptrdiff_t pixel, ptrdiff_t from, int n, float *sums)
+    const struct extraction *e, const float *rows, ptrdiff_t stride, ptrdiff_t pixel, int n,
+    float *sums)
 {
-    const float *rows = e->rows + from;
     v8sf sum[LANES];
     for (int v = 0; v < n; v++)
         sum[v] = (v8sf){0};
     if (e->how.local_weight)
         for (int v = 0; v < n; v++)
-            sum[v] = SET(eight)(rows + pixel * e->stride + 8 * v) * (float)e->how.local_weight;
+            sum[v] = SET(eight)(rows + pixel * stride + 8 * v) * (float)e->how.local_weight;
     for (int32_t k = e->indptr[pixel]; k < e->indptr[pixel + 1]; k++)
         for (int v = 0; v < n; v++)
-            sum[v] += SET(eight)(rows + e->indices[k] * e->stride + 8 * v);
+            sum[v] += SET(eight)(rows + e->indices[k] * stride + 8 * v);
     for (int v = 0; v < n; v++)
         *(v8sf_any *)(sums + 8 * v) = sum[v];
 }
 
-/* The same for eight pixels and all samples, into `block`. */
-INLINE void SET(sum_neighbors)(const struct extraction *e, ptrdiff_t p0)
+/* The same for any samples. */
+INLINE void SET(sum_neighbors)(
+    const struct extraction *e, const float *rows, ptrdiff_t stride, ptrdiff_t pixel, float *sums)
 {
-    const ptrdiff_t end = smaller(p0 + LANES, e->n_pixels);
-    for (ptrdiff_t p = p0; p < end; p++)
-        for (ptrdiff_t from = 0; from < e->stride; from += 64) {
-            float *sums = e->block + (p - p0) * e->stride + from;
-            switch (smaller(8, (e->stride - from) / LANES)) {
-            case 1: SET(add_neighbors)(e, p, from, 1, sums); break;
-            case 2: SET(add_neighbors)(e, p, from, 2, sums); break;
-            case 3: SET(add_neighbors)(e, p, from, 3, sums); break;
-            case 4: SET(add_neighbors)(e, p, from, 4, sums); break;
-            case 5: SET(add_neighbors)(e, p, from, 5, sums); break;
-            case 6: SET(add_neighbors)(e, p, from, 6, sums); break;
-            case 7: SET(add_neighbors)(e, p, from, 7, sums); break;
-            default: SET(add_neighbors)(e, p, from, 8, sums);
-            }
+    for (ptrdiff_t from = 0; from < stride; from += 64, rows += 64, sums += 64)
+        switch (smaller(8, (stride - from) / LANES)) {
+        case 1: SET(add_neighbors)(e, rows, stride, pixel, 1, sums); break;
+        case 2: SET(add_neighbors)(e, rows, stride, pixel, 2, sums); break;
+        case 3: SET(add_neighbors)(e, rows, stride, pixel, 3, sums); break;
+        case 4: SET(add_neighbors)(e, rows, stride, pixel, 4, sums); break;
+        case 5: SET(add_neighbors)(e, rows, stride, pixel, 5, sums); break;
+        case 6: SET(add_neighbors)(e, rows, stride, pixel, 6, sums); break;
+        case 7: SET(add_neighbors)(e, rows, stride, pixel, 7, sums); break;
+        default: SET(add_neighbors)(e, rows, stride, pixel, 8, sums);
         }
 }
 
@@ -44,7 +41,9 @@ static void SET(neighbor_peaks)(
 {
     v8sf charge, time;
     for (ptrdiff_t p0 = 0; p0 < e->n_pixels; p0 += LANES) {
-        SET(sum_neighbors)(e, p0);
+        const ptrdiff_t end = smaller(p0 + LANES, e->n_pixels);
+        for (ptrdiff_t p = p0; p < end; p++)
+            SET(sum_neighbors)(e, e->rows, e->stride, p, e->block + (p - p0) * e->stride);
         const v8si peak = e->careful ? SET(first_maxima)(e->block, e->stride, 0, e->n_samples, 1)
                                      : SET(first_maxima)(e->block, e->stride, 0, e->n_samples, 0);
         SET(around)(e, e->rows + p0 * e->stride, peak, &charge, &time);
@@ -251,6 +250,8 @@ static void SET(again)(
     }
 }
 
+#include "_flashcam_lanes.h"
+
 /* Charges and times of the traces in the room. */
 static void SET(find)(
     const struct extraction *e, const int8_t *gain, const uint8_t *unusable, float *charges,
@@ -273,6 +274,7 @@ static void SET(find)(
     case SLIDING: SET(sliding)(e, gain, charges, times); break;
     case TWO_PASS: SET(first_pass)(e, gain, charges, times); break;
     case VARIANCE: SET(variances)(e, gain, charges, times); break;
+    case FLASHCAM: SET(long_pulses)(e, charges, times); break;
     default: break;
     }
 }

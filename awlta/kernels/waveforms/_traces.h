@@ -45,6 +45,9 @@ struct extraction {
     float *rows, *block; /* traces of all pixels, and of eight */
     double *sums;        /* eight for each sample; may be where `block` is */
     uint64_t *order;
+    ptrdiff_t fine_stride;           /* of a row of fine samples, floats */
+    float *fine, *bounds;            /* fine samples of all pixels, and how wrong they may be */
+    double *weights;                 /* rows for the sample before, the own and the next one */
 };
 
 /* The functions of one set of instructions. */

@@ -29,6 +29,10 @@ cdef extern from "_traces.h" nogil:
         float* block
         double* sums
         uint64_t* order
+        Py_ssize_t fine_stride
+        float* fine
+        float* bounds
+        double* weights
 
     struct lanes:
         void (*load_raw)(

@@ -120,4 +120,111 @@ def _sliding(pulse: Floats, width: int) -> float:
 
 
 def _deconvolution(pulse: Floats, step: float, sample: float, extractor: FlashCam) -> Deconvolution:
-    raise NotImplementedError
+    """Average over the phases at which the camera may sample the pulse."""
+    n_phases = round(sample / step)
+    if n_phases < 1 or sample < step:
+        raise BadValue(
+            f"a pulse in steps of {step} ns for samples of {sample} ns",
+            expected="steps no longer than a sample",
+            do="Take a finer reference pulse",
+            name="pulse_step",
+        )
+    phases = [pulse[phase::n_phases] for phase in range(n_phases)]
+    pole_zero = float(np.mean([_tail(row) for row in phases]))
+    spread = _spread(pulse, step, extractor.time_profile_std)
+    whole = spread.sum() * step / sample
+    found = []
+    for row in (spread[phase::n_phases] for phase in range(n_phases)):
+        fine = refined(row, extractor.upsampling, pole_zero)
+        peak = int(fine.argmax())
+        start = peak - extractor.shift
+        if start < 0 or start + extractor.width > len(fine):
+            continue
+        at, ahead = float(peak), np.nan
+        if extractor.leading_edge:
+            edge = refined(row, extractor.upsampling, 1.0)
+            ahead = peak - int(edge.argmax())
+            at = centroid(edge, int(edge.argmax()), extractor.descend_limit)
+        late = (at / extractor.upsampling * n_phases - spread.argmax()) * step
+        found.append((fine[start : start + extractor.width].sum() / whole, late, ahead))
+    if not found:
+        raise BadValue(
+            "no window of the deconvolved pulse is within it",
+            expected="a pulse with its peak well inside",
+            do="Take a longer reference pulse, or a shorter window",
+            name="pulse",
+        )
+    gain_loss, time_shift, edge_shift = np.mean(found, axis=0)
+    if not extractor.leading_edge:
+        edge_shift = 0.0
+    return Deconvolution(pole_zero, float(gain_loss), float(time_shift), float(edge_shift))
+
+
+def _tail(row: Floats) -> float:
+    """Return the ratio of two samples where the pulse falls most steeply."""
+    steepest = int(np.diff(row).argmin()) + 1
+    return float(row[steepest + 1] / row[steepest])
+
+
+def _spread(pulse: Floats, step: float, std: float) -> Floats:
+    """Smear a pulse as light does that arrives with a normal distribution in time."""
+    if std == 0.0:
+        return pulse
+    times = (np.arange(len(pulse)) - len(pulse) / 2) * step
+    density = np.exp(-0.5 * (times / std) ** 2) / (std * np.sqrt(2 * np.pi))
+    return np.convolve(pulse, density, "same")
+
+
+def refined(row: Floats, n_fine: int, pole_zero: float) -> Floats:
+    """Deconvolve a waveform and divide its samples: box filters forth and back over finer ones.
+
+    Parameters
+    ----------
+    row : float64 (..., n_samples)
+    n_fine : int
+        Fine samples in one.
+    pole_zero : float
+
+    Returns
+    -------
+    float64 (..., n_samples * n_fine)
+    """
+    deconvolved = np.zeros_like(row)
+    deconvolved[..., 1:] = row[..., 1:] - pole_zero * row[..., :-1]
+    edges = [(0, 0)] * (row.ndim - 1) + [(1, 1)]
+    padded = np.pad(deconvolved, edges, mode="edge")[..., None]
+    phase = np.arange(n_fine, dtype=np.float64)
+    before = (n_fine - 1 - phase) * (n_fine - phase) / 2
+    after = phase * (phase + 1) / 2
+    here = n_fine**2 - before - after
+    parts = zip((before, here, after), range(3), strict=True)
+    a, b, c = (w / n_fine**2 * padded[..., k : k + row.shape[-1], :] for w, k in parts)
+    fine: Floats = (a + b + c).reshape(*row.shape[:-1], -1)
+    return fine
+
+
+def centroid(fine: Floats, peak: int, descend_limit: float) -> float:
+    """Average the places around a peak whose samples are above a fraction of it, weighted by them.
+
+    Parameters
+    ----------
+    fine : float64 (n_fine_samples)
+    peak : int
+    descend_limit : float
+
+    Returns
+    -------
+    float, fine samples
+        The peak itself if it is negative, or nothing is above.
+    """
+    if fine[peak] < 0:
+        return float(peak)
+    below = ~(fine > descend_limit * fine[peak])
+    left = peak - int(np.append(below[peak::-1], True).argmax())
+    right = peak + 1 + int(np.append(below[peak + 1 :], True).argmax())
+    places = np.append(np.arange(peak, left, -1), np.arange(peak + 1, right))
+    if not len(places):
+        return float(peak)
+    total = np.cumsum(fine[places])[-1]  # one after the other, as the compiled code
+    moment = np.cumsum(places * fine[places])[-1]
+    return float(moment / total) if total != 0 else float(peak)
