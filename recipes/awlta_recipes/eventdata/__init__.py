@@ -1,8 +1,8 @@
 """Event files (DL1, DL2) in CTAO's data model, as ctapipe writes and reads them."""
 
 from . import times
-from .columns import MODEL, EventType
 from .header import Header
+from .model import MODEL, EventType
 from .observation import Frame, Observation
 from .reader import EventDataReader
 from .renaming import to_data_model

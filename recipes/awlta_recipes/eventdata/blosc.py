@@ -54,12 +54,7 @@ class Encoder:
         # compiled code that only those who write need
         import zstandard
 
-        if level not in LEVELS:
-            raise BadValue(
-                f"zstd level {level}",
-                expected=f"from {LEVELS[0]} (fast) to {LEVELS[-1]} (small)",
-                do="Leave the level out: its default is fast and smaller than ctapipe's",
-            )
+        check_level(level)
         self._compress = zstandard.ZstdCompressor(level=level).compress
         self._is_long = row_size >= LONG_ROW
         # rows up to the largest element of the format are elements themselves
@@ -88,6 +83,16 @@ class Encoder:
             place, flags = n_bytes + _HEADER.size, flags | _STORED
         head = _HEADER.pack(_FORMAT, 1, flags, self._element, n_bytes, size, place)
         return b"".join([head, struct.pack(f"<{len(places)}I", *places), *parts])
+
+
+def check_level(level: int) -> None:
+    """Raise BadValue where zstd has no such level."""
+    if level not in LEVELS:
+        raise BadValue(
+            f"zstd level {level}",
+            expected=f"from {LEVELS[0]} (fast) to {LEVELS[-1]} (small)",
+            do="Leave the level out: its default is fast, and smaller than ctapipe's",
+        )
 
 
 def decode(chunk: bytes, n_bytes: int) -> Bytes:
@@ -138,7 +143,7 @@ def _decode(chunk: bytes, n_bytes: int) -> Bytes:
 
 def _read_stream(chunk: bytes, place: int, out: Bytes, undo: Any) -> int:
     """Fill a stream's bytes, return the place behind it."""
-    (length,) = struct.unpack_from("<I", chunk, place)
+    length: int = struct.unpack_from("<I", chunk, place)[0]
     stop = place + 4 + length
     if place < _HEADER.size or stop > len(chunk):
         raise ValueError(f"a block of {length} bytes at {place} ends behind the chunk")

@@ -1,4 +1,4 @@
-"""Undo the filters of a chunk of any event file, without plug-ins, and bounded by what is expected."""
+"""Undo the filters of a chunk: without plug-ins, and no further than is expected."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def inverse(chunk: bytes, filters: Sequence[Filter], skipped: int, n_bytes: int)
     """
     used = [f for i, f in enumerate(filters) if not skipped >> i & 1]
     # a checksum that was taken first is compressed with the rest
-    sizes = [n_bytes + _SUM * sum(f.number == _FLETCHER for f in used[:i]) for i in range(len(used))]
+    sizes = [
+        n_bytes + _SUM * sum(f.number == _FLETCHER for f in used[:i]) for i in range(len(used))
+    ]
     raw = np.frombuffer(chunk, np.uint8)
     for step, size in zip(reversed(used), reversed(sizes), strict=True):
         raw = _undo(step, raw, size)

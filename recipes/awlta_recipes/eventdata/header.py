@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from . import columns as model
+from . import model
 
 _LEVELS = {
     "DL1_IMAGES": model.IMAGES,

@@ -65,21 +65,21 @@ class Observation:
         producer = "simulation" if is_simulated else str(header.facts.get("site", "unknown"))
         return cls(header.run, producer, lon, lat, frame, header.start, header.stop, fixed)
 
-    def scheduling_row(self) -> dict[str, Any]:
-        """Return the scheduling block, of which each observation has one of its number."""
-        return {"sb_id": [self.obs_id], "producer_id": [self.producer.encode()[:32]]}
-
     def row(self) -> dict[str, Any]:
-        """Return the row of the table of observation blocks."""
+        """Return the row of the table of observation blocks.
+
+        Each is part of a scheduling block of its own, of its number.
+        """
         minutes = math.nan
         if self.start is not None and self.stop is not None:
             minutes = (self.stop - self.start).total_seconds() / 60
         return {
-            **{key: value for key, value in self.scheduling_row().items()},
-            "obs_id": [self.obs_id],
-            "subarray_pointing_lon": [self.lon],
-            "subarray_pointing_lat": [self.lat],
-            "subarray_pointing_frame": [int(self.frame)],
-            "actual_start_time": [times.tai_mjd(self.start)],
-            "actual_duration": [minutes],
+            "obs_id": self.obs_id,
+            "sb_id": self.obs_id,
+            "producer_id": self.producer.encode()[:32],
+            "subarray_pointing_lon": self.lon,
+            "subarray_pointing_lat": self.lat,
+            "subarray_pointing_frame": int(self.frame),
+            "actual_start_time": times.tai_mjd(self.start),
+            "actual_duration": minutes,
         }

@@ -10,14 +10,17 @@ import numpy as np
 
 from awlta.errors import BadInput, NotFound
 
-from . import columns as model
-from .subarray import Subarray, subarray_of
+from . import model
+from .instrument_tables import subarray_of
+from .subarray import Subarray
 from .table_reader import TableReader, at
 
 Rows = np.ndarray[Any, Any]
 
 _MAJOR = model.MODEL.partition(".")[0]
 _GROUPS_DEEP = 8
+_DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
+"""What HDF5's library raises on bytes that it cannot make sense of."""
 
 
 class EventDataReader:
@@ -74,13 +77,17 @@ class EventDataReader:
         """Return the telescopes that the file describes; raise BadInput."""
 
         def read(place: str) -> tuple[Rows, Any]:
-            table = TableReader(self._file, place)
+            table = self._table(place)
             return table.read(), table.attributes
 
         try:
             return subarray_of(read)
         except NotFound as error:
-            raise _unusable(self._path, error.found) from error
+            raise _unusable(self._path, error.found.partition(" ")[2]) from error
+        except BadInput as error:
+            if "file" in error.facts:
+                raise
+            raise _unusable(self._path, f"cannot be understood: {error.found}") from error
 
     def observations(self) -> Rows:
         """Return the observation blocks."""
@@ -104,15 +111,15 @@ class EventDataReader:
 
     def blocks(self, place: str, block: int = 4096) -> Iterator[Rows]:
         """Yield any table in blocks of rows; raise NotFound, BadInput."""
-        return TableReader(self._file, place).blocks(block)
+        return self._table(place).blocks(block)
 
     def read(self, place: str) -> Rows:
         """Return any table as a whole; raise NotFound, BadInput."""
-        return TableReader(self._file, place).read()
+        return self._table(place).read()
 
     def unit(self, place: str, column: str) -> str:
-        """Return the unit of a column, empty where it has none."""
-        return TableReader(self._file, place).unit(column)
+        """Return the unit of a column, empty where it has none; raise NotFound."""
+        return self._table(place).unit(column)
 
     def close(self) -> None:
         """Close the file."""
@@ -124,11 +131,17 @@ class EventDataReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _table(self, place: str) -> TableReader:
+        try:
+            return TableReader(self._file, place)
+        except _DAMAGE as error:
+            raise _unusable(self._path, f"has a damaged table {place}: {error}") from error
+
     def _check_model(self) -> None:
         key = "CTA PRODUCT DATA MODEL VERSION"
         try:
             told = self._file.attrs.get(key)
-        except (OSError, TypeError, ValueError, RuntimeError) as error:
+        except _DAMAGE as error:
             raise _unusable(self._path, f"has a root that cannot be read: {error}") from error
         version = told.decode(errors="replace") if isinstance(told, bytes) else told
         if not isinstance(version, str):
@@ -148,7 +161,7 @@ class EventDataReader:
         try:
             node = at(self._file, group) if group else self._file
             return sorted(node) if isinstance(node, h5py.Group) else []
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except _DAMAGE as error:
             raise _unusable(self._path, f"has a damaged group /{group}: {error}") from error
 
     def _tables(self, group: str, deep: int) -> Iterator[str]:
@@ -156,7 +169,10 @@ class EventDataReader:
 
         for name in self._names(group):
             place = f"{group}/{name}".strip("/")
-            node = at(self._file, place)
+            try:
+                node = at(self._file, place)
+            except _DAMAGE as error:
+                raise _unusable(self._path, f"has a damaged node {place}: {error}") from error
             if isinstance(node, h5py.Dataset):
                 yield place
             elif isinstance(node, h5py.Group) and deep:

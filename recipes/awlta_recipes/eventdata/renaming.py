@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import PARAMETER_COLUMNS
+from .model import PARAMETER_COLUMNS
 
 _ANGLES = ("hillas_phi", "hillas_psi", "hillas_psi_uncertainty", "core_psi")
 _OTHER_NAMES = {"x": "hillas_fov_lon", "y": "hillas_fov_lat"}

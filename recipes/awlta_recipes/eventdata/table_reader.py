@@ -16,6 +16,7 @@ from awlta.errors import BadInput, NotFound
 from .chunks import Filter, inverse
 
 _MOST_CHUNK_BYTES = 1 << 28
+_MOST_ROW_BYTES = 1 << 22
 _MOST_FILTERS = 8
 _KINDS = "iufbS"
 
@@ -69,6 +70,8 @@ class TableReader:
         else:
             self._chunk = max(1, min(len(self), _MOST_CHUNK_BYTES // self._stored.itemsize))
             self._filters = ()
+            if self._table.get_storage_size() != len(self) * self._table.get_type().get_size():
+                raise self._refused(f"tells of {len(self)} rows that it does not hold", "all rows")
         if self._chunk * self._stored.itemsize > _MOST_CHUNK_BYTES:
             raise self._refused(
                 f"has chunks of {self._chunk * self._stored.itemsize} bytes",
@@ -80,6 +83,12 @@ class TableReader:
 
     def unit(self, column: str) -> str:
         """Return the unit of a column, empty where it has none."""
+        if column not in self._columns:
+            raise NotFound(
+                f"{self.place} has no column {column}",
+                expected=f"one of {', '.join(self._columns)}",
+                do="Choose a column of the table",
+            )
         return self._columns[column][3]
 
     def read(self) -> np.ndarray[Any, Any]:
@@ -89,7 +98,7 @@ class TableReader:
 
     def blocks(self, size: int) -> Iterator[np.ndarray[Any, Any]]:
         """Yield the rows in blocks of ``size``, the last one shorter."""
-        held, n_held = np.empty(size, self.dtype), 0
+        held, n_held = np.empty(min(size, len(self)), self.dtype), 0
         for rows in self._chunks():
             part = self._understood(rows)
             while len(part):
@@ -109,7 +118,7 @@ class TableReader:
             stop = min(start + self._chunk, len(self))
             try:
                 if self._is_chunked:
-                    skipped, raw = self._table.read_direct_chunk((start,))
+                    skipped, raw = self._stored_chunk(start, n_bytes)
                     whole = inverse(raw, self._filters, skipped, n_bytes)
                     yield whole.view(self._stored)[: stop - start]
                 else:
@@ -118,6 +127,14 @@ class TableReader:
                 raise self._refused(error.found, error.expected or "whole rows") from error
             except (OSError, ValueError, RuntimeError, KeyError) as error:
                 raise self._refused(f"cannot be read: {error}", "whole rows") from error
+
+    def _stored_chunk(self, start: int, n_bytes: int) -> tuple[int, bytes]:
+        told = self._table.get_chunk_info_by_coord((start,))
+        # filters make a chunk longer by headers and sums at most
+        if told.byte_offset is None or not 0 < told.size <= n_bytes + n_bytes // 8 + 4096:
+            raise ValueError(f"{told.size} bytes from row {start} on, of {n_bytes}")
+        skipped, raw = self._table.read_direct_chunk((start,))
+        return int(skipped), bytes(raw)
 
     def _plain(self, start: int, stop: int) -> np.ndarray[Any, Any]:
         import h5py
@@ -146,12 +163,17 @@ class TableReader:
             dtype = row.dtype
         except (TypeError, ValueError) as error:
             raise self._refused(f"has columns of unknown type: {error}", "numbers") from error
-        if not dtype.itemsize:
-            raise self._refused("has empty rows", "columns")
+        if not 0 < dtype.itemsize <= _MOST_ROW_BYTES:
+            raise self._refused(f"has rows of {dtype.itemsize} bytes", f"1 to {_MOST_ROW_BYTES}")
         for name in dtype.names or ():
-            if dtype[name].base.kind not in _KINDS or dtype[name].base.names or dtype[name].hasobject:
+            if (
+                dtype[name].base.kind not in _KINDS
+                or dtype[name].base.names
+                or dtype[name].hasobject
+            ):
                 raise self._refused(f"has a column {name!r} of {dtype[name]}", "numbers and text")
-        return np.dtype(dtype)
+        checked: np.dtype[Any] = dtype
+        return checked
 
     def _meaning(self, number: int) -> tuple[np.dtype[Any], tuple[int, ...], Any, str]:
         """Return type and shape of a column as it is read, how, and its unit."""
@@ -174,13 +196,15 @@ class TableReader:
     def _fixed_point(self, key: str) -> Any:
         """Return the function by which scaled integers become numbers."""
         try:
-            scale, offset = (float(self.attributes[f"{key}TRANSFORM_{n}"]) for n in ("SCALE", "OFFSET"))
+            scale, offset = (
+                float(self.attributes[f"{key}TRANSFORM_{n}"]) for n in ("SCALE", "OFFSET")
+            )
             special = [
                 (int(self.attributes[f"{key}{n}_VALUE"]), value)
                 for n, value in (("NAN", np.nan), ("POSINF", np.inf), ("NEGINF", -np.inf))
             ]
             1 / scale
-        except (KeyError, ValueError, TypeError, ZeroDivisionError) as error:
+        except (KeyError, ValueError, TypeError, ArithmeticError) as error:
             raise self._refused(
                 f"has a column of scaled integers without a scale: {error}", "scale and offset"
             ) from error

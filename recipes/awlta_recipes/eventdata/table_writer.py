@@ -54,7 +54,7 @@ class TableWriter:
         self._buffer = np.zeros(chunk, self._dtype)
         self._n_buffered = self._n_written = 0
         self._table = _create(file, place, self._dtype, chunk, level, shuffle)
-        _describe(self._table, columns, attributes or {})
+        write_attributes(self._table, {**_described(columns), **(attributes or {})})
 
     def __len__(self) -> int:
         return self._n_written + self._n_buffered
@@ -98,7 +98,7 @@ class TableWriter:
         if self._n_buffered:
             self._buffer[self._n_buffered :] = np.zeros((), self._dtype)
             self._flush()
-        self._table.attrs["NROWS"] = np.int64(self._n_written)
+        write_attributes(self._table, {"NROWS": self._n_written})
 
     def _flush(self) -> None:
         start = self._n_written
@@ -143,13 +143,30 @@ def write_table(
     table.finish()
 
 
-def write_text(node: Any, key: str, value: str) -> None:
-    """Write an attribute as PyTables writes text: UTF-8 of fixed length, none if empty."""
-    # h5py takes a tenth of a second, and only those who write need it
-    import h5py
+def write_attributes(node: Any, attributes: Mapping[str, Any]) -> None:
+    """Write attributes as PyTables does: text in UTF-8 of fixed length, numbers of 64 bits.
 
-    if raw := value.encode():
-        node.attrs.create(key, raw, dtype=h5py.string_dtype("utf-8", len(raw)))
+    Empty texts are left out.
+    """
+    # h5py takes a tenth of a second, and only those who write need it
+    from h5py import h5a, h5s, h5t
+
+    # its attributes are made under a passing name each, and a table has two hundred
+    space = h5s.create(h5s.SCALAR)
+    for key, value in attributes.items():
+        if isinstance(value, str | bytes):
+            raw = value.encode() if isinstance(value, str) else value
+            if not raw:
+                continue
+            kind = h5t.C_S1.copy()
+            kind.set_size(len(raw))
+            if isinstance(value, str):
+                kind.set_cset(h5t.CSET_UTF8)
+            held = np.array(raw, f"S{len(raw)}")
+        else:
+            held = np.array(value, np.float64 if isinstance(value, float) else np.int64)
+            kind = h5t.py_create(held.dtype)
+        h5a.create(node.id, key.encode(), kind, space).write(held, mtype=kind)
 
 
 def _constant(place: str, column: Column, constant: Mapping[str, Any]) -> np.ndarray[Any, Any]:
@@ -157,11 +174,13 @@ def _constant(place: str, column: Column, constant: Mapping[str, Any]) -> np.nda
     if value is None:
         raise BadValue(
             f"no column {column.full_name} for {place}",
-            expected=f"{column.dtype} (n_rows, {', '.join(map(str, column.shape))}): {column.about}",
+            expected=f"{_kind(column)}, {column.about}",
             do="Give it with the others",
         )
     dtype = np.dtype(column.dtype)
-    return np.array(value.encode() if dtype.kind == "S" and isinstance(value, str) else value, dtype)
+    return np.array(
+        value.encode() if dtype.kind == "S" and isinstance(value, str) else value, dtype
+    )
 
 
 def _check(place: str, column: Column, array: np.ndarray[Any, Any]) -> None:
@@ -173,7 +192,7 @@ def _check(place: str, column: Column, array: np.ndarray[Any, Any]) -> None:
     if not is_right_kind or (array.ndim and array.shape[1:] != column.shape):
         raise BadValue(
             f"{column.full_name} of {place} as {array.dtype} {array.shape}",
-            expected=f"{column.dtype} (n_rows, {', '.join(map(str, column.shape))})",
+            expected=_kind(column),
             do="Convert it to the type and unit of the column",
         )
     if dtype.kind in "iu" and array.dtype != dtype and array.size:
@@ -185,6 +204,10 @@ def _check(place: str, column: Column, array: np.ndarray[Any, Any]) -> None:
                 expected=f"from {limit.min} to {limit.max}, which {column.dtype} holds",
                 do="Give numbers that fit",
             )
+
+
+def _kind(column: Column) -> str:
+    return f"{column.dtype} ({', '.join(map(str, ('n_rows', *column.shape)))})"
 
 
 def _create(
@@ -219,8 +242,7 @@ def _group(file: Any, folder: str) -> Any:
 
 def mark_group(group: Any) -> None:
     """Write the attributes by which PyTables knows its groups."""
-    write_text(group, "CLASS", "GROUP")
-    write_text(group, "VERSION", "1.0")
+    write_attributes(group, {"CLASS": "GROUP", "VERSION": "1.0"})
 
 
 def _hdf5_type(dtype: np.dtype[Any]) -> Any:
@@ -229,29 +251,20 @@ def _hdf5_type(dtype: np.dtype[Any]) -> Any:
 
     row = h5t.create(h5t.COMPOUND, dtype.itemsize)
     for name in dtype.names or ():
-        value, offset = (dtype.fields or {})[name][:2]
+        value, offset = dtype.fields[name][:2]  # type: ignore[index]
         base, shape = value.subdtype or (value, ())
         kind = h5t.STD_B8LE if base.kind == "b" else h5t.py_create(base)
         row.insert(name.encode(), offset, h5t.array_create(kind, shape) if shape else kind)
     return row
 
 
-def _describe(table: Any, columns: Columns, attributes: Mapping[str, Any]) -> None:
-    """Write names, units and meanings of columns, and attributes of the whole."""
-    write_text(table, "CLASS", "TABLE")
-    write_text(table, "VERSION", "2.7")
-    for key, value in attributes.items():
-        if isinstance(value, str):
-            write_text(table, key, value)
-        else:
-            table.attrs[key] = np.float64(value) if isinstance(value, float) else np.int64(value)
+def _described(columns: Columns) -> dict[str, Any]:
+    """Return the attributes that say a table is one, and what its columns mean."""
+    told: dict[str, Any] = {"CLASS": "TABLE", "VERSION": "2.7"}
     for number, column in enumerate(columns):
-        write_text(table, f"FIELD_{number}_NAME", column.full_name)
-        for key, value in _meaning(column).items():
-            if isinstance(value, str):
-                write_text(table, f"CTAFIELD_{number}_{key}", value)
-            else:
-                table.attrs[f"CTAFIELD_{number}_{key}"] = value
+        told[f"FIELD_{number}_NAME"] = column.full_name
+        told |= {f"CTAFIELD_{number}_{key}": value for key, value in _meaning(column).items()}
+    return told
 
 
 def _meaning(column: Column) -> dict[str, Any]:
@@ -265,9 +278,8 @@ def _meaning(column: Column) -> dict[str, Any]:
     elif kind == "telescopes":
         told["TRANSFORM"] = "tel_list_to_mask"
     elif kind == "string":
-        told |= {"TRANSFORM": "string", "MAXLEN": np.int64(np.dtype(column.dtype).itemsize)}
+        told |= {"TRANSFORM": "string", "MAXLEN": np.dtype(column.dtype).itemsize}
     elif kind == "enum":
         # ctapipe names the type of the values by a pickle, of which these are the constant bytes
-        pickled = f"cctapipe.containers\n{name}\np0\n."
-        told |= {"TRANSFORM": "enum", "ENUM": np.bytes_(pickled)}
+        told |= {"TRANSFORM": "enum", "ENUM": f"cctapipe.containers\n{name}\np0\n.".encode()}
     return told

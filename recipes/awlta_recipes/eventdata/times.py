@@ -46,7 +46,8 @@ def from_unix(nanoseconds: ArrayLike) -> HighResolution:
             do="Give unix time in nanoseconds",
         )
     both = np.stack([tai, 4 * rest], axis=-1) * known[..., np.newaxis]
-    return both.astype(np.uint32)
+    stored: HighResolution = both.astype(np.uint32)
+    return stored
 
 
 def to_unix(times: HighResolution) -> NDArray[np.int64]:

@@ -12,12 +12,14 @@ import numpy as np
 from awlta.errors import BadValue
 from awlta.lineage import new_hdf5
 
-from . import columns as model
+from . import model
+from .blosc import check_level
 from .columns import Columns
 from .header import Header
+from .instrument_tables import tables_of
 from .observation import Observation
-from .subarray import Subarray, tables_of
-from .table_writer import DEFAULT_LEVEL, TableWriter, mark_group, write_table, write_text
+from .subarray import Subarray
+from .table_writer import DEFAULT_LEVEL, TableWriter, mark_group, write_attributes, write_table
 
 
 class EventDataWriter:
@@ -51,16 +53,18 @@ class EventDataWriter:
         level: int = DEFAULT_LEVEL,
         shuffle: bool = True,
     ) -> None:
-        one = isinstance(observations, Observation)
-        self._observations = (observations,) if one else tuple(observations)
+        check_level(level)
+        if isinstance(observations, Observation):
+            observations = (observations,)
+        self._observations = tuple(observations)
         self._subarray = subarray
         self._header = header or Header()
-        self._compression = {"level": level, "shuffle": shuffle}
+        self._level, self._shuffle = level, shuffle
         self._tables: dict[str, TableWriter] = {}
         self._orders: dict[str, _Order] = {}
         self._file = new_hdf5(path)
         mark_group(self._file)
-        write_text(self._file, "PYTABLES_FORMAT_VERSION", "2.1")
+        write_attributes(self._file, {"PYTABLES_FORMAT_VERSION": "2.1"})
         for table in tables_of(subarray):
             write_table(self._file, table.place, table.columns, table.values, table.attributes)
         self._write_observations()
@@ -163,8 +167,7 @@ class EventDataWriter:
                 table.finish()
             obs_ids = [o.obs_id for o in self._observations]
             told = self._header.keywords(self._subarray.name, obs_ids, self._tables)
-            for key, value in told.items():
-                write_text(self._file, key, value)
+            write_attributes(self._file, told)
         finally:
             self._file.close()
         self._check_orders()
@@ -178,14 +181,16 @@ class EventDataWriter:
         else:
             self._file.close()
 
-    def _append(self, place: str, columns: Columns, rows: Any, **constant: Any) -> int:
+    def _append(self, place: str, columns: Columns, rows: Any, **constant: Any) -> None:
         table = self._tables.get(place)
         if table is None:
-            table = TableWriter(self._file, place, columns, **self._compression)  # type: ignore[arg-type]
+            table = TableWriter(
+                self._file, place, columns, level=self._level, shuffle=self._shuffle
+            )
             self._tables[place] = table
         if len(self._observations) == 1:
             constant["obs_id"] = self._observations[0].obs_id
-        return table.append(rows, **constant)
+        table.append(rows, **constant)
 
     def _append_telescope(self, group: str, tel_id: int, columns: Columns, rows: Any) -> None:
         self._subarray.telescope(tel_id)
@@ -195,23 +200,26 @@ class EventDataWriter:
 
     def _write_observations(self) -> None:
         rows = [o.row() for o in self._observations]
-        together = {name: [row[name][0] for row in rows] for name in rows[0]}
+        together = {name: [row[name] for row in rows] for name in rows[0]}
         write_table(self._file, model.OBSERVATION_BLOCKS, model.OBSERVATION_COLUMNS, together)
-        blocks = {n: [o.scheduling_row()[n][0] for o in self._observations] for n in ("sb_id",)}
-        blocks["producer_id"] = together["producer_id"]
+        blocks = {name: together[name] for name in ("sb_id", "producer_id")}
         write_table(self._file, model.SCHEDULING_BLOCKS, model.SCHEDULING_COLUMNS, blocks)
-        for tel_id in self._subarray.tel_ids:
-            fixed = [o for o in self._observations if tel_id in o.telescope_pointing]
-            if fixed:
-                at = np.radians([o.telescope_pointing[tel_id] for o in fixed])
-                pointing = {
-                    "obs_id": [o.obs_id for o in fixed],
-                    "tel_id": [tel_id] * len(fixed),
-                    "telescope_pointing_altitude": at[:, 0],
-                    "telescope_pointing_azimuth": at[:, 1],
-                }
-                place = f"{model.POINTING}/tel_{tel_id:03d}"
-                write_table(self._file, place, model.POINTING_COLUMNS, pointing)
+        # where one telescope has a pointing ctapipe looks for those of all
+        if any(o.telescope_pointing for o in self._observations):
+            for tel_id in self._subarray.tel_ids:
+                self._write_pointing(tel_id)
+
+    def _write_pointing(self, tel_id: int) -> None:
+        unknown = (np.nan, np.nan)
+        at = [o.telescope_pointing.get(tel_id, unknown) for o in self._observations]
+        altitude, azimuth = np.radians(at).T
+        rows = {
+            "obs_id": [o.obs_id for o in self._observations],
+            "tel_id": [tel_id] * len(at),
+            "telescope_pointing_altitude": altitude,
+            "telescope_pointing_azimuth": azimuth,
+        }
+        write_table(self._file, f"{model.POINTING}/tel_{tel_id:03d}", model.POINTING_COLUMNS, rows)
 
     def _order(self, key: str) -> _Order:
         return self._orders.setdefault(key, _Order())
