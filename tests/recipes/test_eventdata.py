@@ -321,3 +321,18 @@ def test_unknown_times_are_zero():
 def test_a_missing_file_is_not_found():
     with pytest.raises(NotFound, match="no file"):
         EventDataReader(Path("/no/such/file.h5"))
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "dl1-files.md").read_text()
+
+
+def test_the_example_of_the_page_runs(capsys):
+    exec(PAGE.split("```python\n")[1].split("```")[0], {})
+    assert capsys.readouterr().out.splitlines()[:2] == ["(1,) one telescope", "0 (256, 1024)"]
+
+
+def test_every_public_name_and_table_is_on_the_page(event_file):
+    assert [name for name in eventdata.__all__ if name != "MODEL" and name not in PAGE] == []
+    with EventDataReader(event_file) as file:
+        groups = {place.rpartition("/")[0].split("/")[-1] for place in file.places()}
+    assert [group for group in groups if group not in PAGE] == []
