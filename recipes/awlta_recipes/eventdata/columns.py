@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,3 +58,13 @@ def row_type(columns: Iterable[Column]) -> np.dtype[Any]:
 def prefixed(prefix: str, columns: Iterable[Column]) -> Columns:
     """Return columns with a prefix before their names, and before any prefix they have."""
     return tuple(replace(c, prefix=f"{prefix}_{c.prefix}" if c.prefix else prefix) for c in columns)
+
+
+def reals(rows: Sequence[tuple[str, str, str]], dtype: str = "f8") -> Columns:
+    """Return columns of numbers that are NaN where unknown, of name, unit and meaning."""
+    return tuple(Column(n, dtype, about, unit, default=float("nan")) for n, unit, about in rows)
+
+
+def counts(rows: Sequence[tuple[str, str]]) -> Columns:
+    """Return columns of counts that are -1 where unknown, of name and meaning."""
+    return tuple(Column(n, "i8", about, default=-1) for n, about in rows)

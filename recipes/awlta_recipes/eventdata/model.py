@@ -5,11 +5,9 @@ This is the data model of CTAO's event files, version 7.1, as ctapipe 0.28 write
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from enum import IntEnum
 
-from .columns import Column, Columns, prefixed
+from .columns import Column, Columns, counts, prefixed, reals
 
 MODEL = "v7.1.0"
 """Version of the data model that is written."""
@@ -58,14 +56,6 @@ _TEL = Column("tel_id", "i2", "telescope")
 _TEL_EVENT = (*_EVENT, _TEL)
 
 
-def _reals(rows: Sequence[tuple[str, str, str]], dtype: str = "f8") -> Columns:
-    return tuple(Column(n, dtype, about, unit, default=_NAN) for n, unit, about in rows)
-
-
-def _counts(rows: Sequence[tuple[str, str]]) -> Columns:
-    return tuple(Column(n, "i8", about, default=-1) for n, about in rows)
-
-
 def _flag(about: str, default: bool = False) -> Column:
     return Column("is_valid", "?", about, default=default)
 
@@ -98,7 +88,7 @@ TEL_TRIGGER_COLUMNS: Columns = (
     *_TEL_EVENT,
     _TIME,
     _EVENT_TYPE,
-    *_counts([("n_trigger_pixels", "pixels above the threshold of the trigger")]),
+    *counts([("n_trigger_pixels", "pixels above the threshold of the trigger")]),
 )
 
 
@@ -123,7 +113,7 @@ def true_images(n_pixels: int) -> Columns:
     )
 
 
-_SHAPE = _reals(
+_SHAPE = reals(
     [
         ("intensity", "", "light of the image in p.e."),
         ("skewness", "", "third moment along the axis"),
@@ -141,7 +131,7 @@ _SHAPE = _reals(
         ("transverse_cog_uncertainty", "deg", "uncertainty of the centre across the axis"),
     ]
 )
-_TIMING = _reals(
+_TIMING = reals(
     [
         ("intercept", "", "time at the centre of gravity in ns"),
         ("deviation", "", "root mean square of times about the line in ns"),
@@ -149,13 +139,13 @@ _TIMING = _reals(
     ]
 )
 _LEAKAGE = (
-    *_reals(
+    *reals(
         [
             ("pixels_width_1", "", "fraction of kept pixels in the outermost row"),
             ("pixels_width_2", "", "fraction of kept pixels in the two outermost rows"),
         ]
     ),
-    *_reals(
+    *reals(
         [
             ("intensity_width_1", "", "fraction of light in the outermost row"),
             ("intensity_width_2", "", "fraction of light in the two outermost rows"),
@@ -163,14 +153,14 @@ _LEAKAGE = (
         "f4",
     ),
 )
-_CONCENTRATION = _reals(
+_CONCENTRATION = reals(
     [
         ("cog", "", "fraction of light about the centre of gravity"),
         ("core", "", "fraction of light in the ellipse"),
         ("pixel", "", "fraction of light in the brightest pixel"),
     ]
 )
-_MORPHOLOGY = _counts(
+_MORPHOLOGY = counts(
     [
         ("n_pixels", "pixels kept"),
         ("n_islands", "islands"),
@@ -184,8 +174,8 @@ _MORPHOLOGY = _counts(
 def _statistics(of: str) -> Columns:
     moments = [("skewness", "", f"skewness of {of}"), ("kurtosis", "", f"excess kurtosis of {of}")]
     return (
-        *_reals([(n, "", f"{n} of {of}") for n in ("max", "min", "mean", "std")], "f4"),
-        *_reals(moments),
+        *reals([(n, "", f"{n} of {of}") for n in ("max", "min", "mean", "std")], "f4"),
+        *reals(moments),
     )
 
 
@@ -212,7 +202,7 @@ MUON_COLUMNS: Columns = (
     *_TEL_EVENT,
     *prefixed(
         "muonring",
-        _reals(
+        reals(
             [
                 ("center_fov_lon", "deg", "centre of the ring, longitude in the field of view"),
                 ("center_fov_lat", "deg", "centre of the ring, latitude in the field of view"),
@@ -228,7 +218,7 @@ MUON_COLUMNS: Columns = (
     *prefixed(
         "muonparameters",
         (
-            *_reals(
+            *reals(
                 [
                     ("containment", "", "fraction of the ring inside the camera"),
                     ("completeness", "", "fraction of segments of the ring with light"),
@@ -238,8 +228,8 @@ MUON_COLUMNS: Columns = (
                     ("intensity_outside_ring", "", "light off the ring in p.e."),
                 ]
             ),
-            *_counts([("n_pixels_in_ring", "kept pixels on the ring")]),
-            *_reals(
+            *counts([("n_pixels_in_ring", "kept pixels on the ring")]),
+            *reals(
                 [
                     ("mean_intensity_outside_ring", "", "mean light about the ring in p.e."),
                     ("radial_std_dev", "deg", "standard deviation of light along the radius"),
@@ -252,7 +242,7 @@ MUON_COLUMNS: Columns = (
     *prefixed(
         "muonefficiency",
         (
-            *_reals(
+            *reals(
                 [
                     ("width", "deg", "width of the ring"),
                     ("impact", "m", "distance of the impact from the centre of the mirror"),
@@ -265,7 +255,7 @@ MUON_COLUMNS: Columns = (
             Column(
                 "parameters_at_limit", "?", "whether a parameter is at its limit", default=False
             ),
-            *_reals([("likelihood_value", "", "cost at the minimum")]),
+            *reals([("likelihood_value", "", "cost at the minimum")]),
         ),
     ),
 )
@@ -274,7 +264,7 @@ MUON_COLUMNS: Columns = (
 def geometry(name: str, n_telescopes: int) -> Columns:
     """Return the columns of directions and cores by one method."""
     columns = (
-        *_reals(
+        *reals(
             [
                 ("alt", "deg", "altitude of the shower"),
                 ("alt_uncert", "deg", "uncertainty of the altitude"),
@@ -294,7 +284,7 @@ def geometry(name: str, n_telescopes: int) -> Columns:
             ]
         ),
         _flag("whether the shower was reconstructed"),
-        *_reals(
+        *reals(
             [
                 ("average_intensity", "", "mean light of the images used, in p.e."),
                 ("goodness_of_fit", "", "quality of the fit"),
@@ -308,11 +298,11 @@ def geometry(name: str, n_telescopes: int) -> Columns:
 def energy(name: str, n_telescopes: int) -> Columns:
     """Return the columns of energies by one method."""
     columns = (
-        *_reals(
+        *reals(
             [("energy", "TeV", "energy"), ("energy_uncert", "TeV", "uncertainty of the energy")]
         ),
         _flag("whether the energy was reconstructed"),
-        *_reals([("goodness_of_fit", "", "quality of the fit")]),
+        *reals([("goodness_of_fit", "", "quality of the fit")]),
         _telescopes(n_telescopes),
     )
     return (*_EVENT, *prefixed(name, columns))
@@ -321,15 +311,15 @@ def energy(name: str, n_telescopes: int) -> Columns:
 def classification(name: str, n_telescopes: int) -> Columns:
     """Return the columns of the kind of particle by one method."""
     columns = (
-        *_reals([("prediction", "", "from 0 (background) to 1 (gamma ray)")]),
+        *reals([("prediction", "", "from 0 (background) to 1 (gamma ray)")]),
         _flag("whether the event was classified"),
-        *_reals([("goodness_of_fit", "", "quality of the fit")]),
+        *reals([("goodness_of_fit", "", "quality of the fit")]),
         _telescopes(n_telescopes),
     )
     return (*_EVENT, *prefixed(name, columns))
 
 
-_IMPACT = _reals(
+_IMPACT = reals(
     [
         ("distance", "m", "distance of the telescope from the axis of the shower"),
         ("distance_uncert", "m", "uncertainty of the distance"),
@@ -349,7 +339,7 @@ SHOWER_COLUMNS: Columns = (
     *prefixed(
         "true",
         (
-            *_reals(
+            *reals(
                 [
                     ("energy", "TeV", "energy of the primary"),
                     ("alt", "deg", "altitude of the shower"),
@@ -364,50 +354,4 @@ SHOWER_COLUMNS: Columns = (
             Column("shower_primary_id", "i8", "0 is a gamma ray, 1 e-, 101 a proton", default=-1),
         ),
     ),
-)
-
-POINTING_COLUMNS: Columns = (
-    _OBS,
-    replace(_TEL, dtype="i8"),
-    *prefixed(
-        "telescope_pointing",
-        _reals([("azimuth", "rad", "from north to east"), ("altitude", "rad", "altitude")]),
-    ),
-)
-
-
-def _enum(name: str, kind: str, about: str) -> Column:
-    return Column(name, "i8", about, default=-1, means=f"enum:{kind}")
-
-
-def _producer() -> Column:
-    return Column("producer_id", "S32", "who gave the number", default="unknown", means="string")
-
-
-SCHEDULING_COLUMNS: Columns = (
-    Column("sb_id", "u8", "scheduling block"),
-    _enum("sb_type", "SchedulingBlockType", "kind of scheduling block"),
-    _producer(),
-    _enum("observing_mode", "ObservingMode", "how the observations lie in space"),
-    _enum("pointing_mode", "PointingMode", "how the telescopes move"),
-)
-
-OBSERVATION_COLUMNS: Columns = (
-    Column("obs_id", "u8", "observation block"),
-    Column("sb_id", "u8", "scheduling block that it is part of"),
-    _producer(),
-    _enum("state", "ObservationBlockState", "how it ended"),
-    *_reals(
-        [
-            ("subarray_pointing_lat", "deg", "altitude or declination of the centre"),
-            ("subarray_pointing_lon", "deg", "azimuth or right ascension of the centre"),
-        ]
-    ),
-    _enum("subarray_pointing_frame", "CoordinateFrameType", "0 altitude and azimuth, 1 ICRS"),
-    Column("scheduled_duration", "f8", "duration as planned", "min", default=_NAN),
-    Column(
-        "scheduled_start_time", "f8", "start as planned, 0 where unknown", default=0.0, means="mjd"
-    ),
-    Column("actual_start_time", "f8", "start, 0 where unknown", default=0.0, means="mjd"),
-    Column("actual_duration", "f8", "duration", "min", default=_NAN),
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..events import EventKind, RunHeader
 from . import times
+from .columns import Column, Columns, prefixed, reals
 
 
 class Frame(IntEnum):
@@ -83,3 +84,50 @@ class Observation:
             "actual_start_time": times.tai_mjd(self.start),
             "actual_duration": minutes,
         }
+
+
+POINTING_COLUMNS: Columns = (
+    Column("obs_id", "i4", "observation block"),
+    Column("tel_id", "i8", "telescope"),
+    *prefixed(
+        "telescope_pointing",
+        reals([("azimuth", "rad", "from north to east"), ("altitude", "rad", "altitude")]),
+    ),
+)
+
+
+def _enum(name: str, kind: str, about: str) -> Column:
+    return Column(name, "i8", about, default=-1, means=f"enum:{kind}")
+
+
+def _producer() -> Column:
+    return Column("producer_id", "S32", "who gave the number", default="unknown", means="string")
+
+
+SCHEDULING_COLUMNS: Columns = (
+    Column("sb_id", "u8", "scheduling block"),
+    _enum("sb_type", "SchedulingBlockType", "kind of scheduling block"),
+    _producer(),
+    _enum("observing_mode", "ObservingMode", "how the observations lie in space"),
+    _enum("pointing_mode", "PointingMode", "how the telescopes move"),
+)
+
+OBSERVATION_COLUMNS: Columns = (
+    Column("obs_id", "u8", "observation block"),
+    Column("sb_id", "u8", "scheduling block that it is part of"),
+    _producer(),
+    _enum("state", "ObservationBlockState", "how it ended"),
+    *reals(
+        [
+            ("subarray_pointing_lat", "deg", "altitude or declination of the centre"),
+            ("subarray_pointing_lon", "deg", "azimuth or right ascension of the centre"),
+        ]
+    ),
+    _enum("subarray_pointing_frame", "CoordinateFrameType", "0 altitude and azimuth, 1 ICRS"),
+    Column("scheduled_duration", "f8", "duration as planned", "min", default=math.nan),
+    Column(
+        "scheduled_start_time", "f8", "start as planned, 0 where unknown", default=0.0, means="mjd"
+    ),
+    Column("actual_start_time", "f8", "start, 0 where unknown", default=0.0, means="mjd"),
+    Column("actual_duration", "f8", "duration", "min", default=math.nan),
+)

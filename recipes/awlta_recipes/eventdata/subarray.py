@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from awlta.errors import BadValue, NotFound
+from awlta.errors import BadInput, BadValue, NotFound
 
 from .. import events, instrument
 
@@ -120,6 +121,7 @@ class Camera:
             n_samples=camera.n_samples,
             sampling_rate=camera.sampling_rate,
             pixel_rotation=angle % turn,
+            **_pulse(camera),
         )
 
 
@@ -207,6 +209,17 @@ class Subarray:
             expected=f"one of {list(self.tel_ids)}",
             do="Describe the telescope in the subarray, or choose another one",
         )
+
+
+def _pulse(camera: events.CameraDescription | instrument.Camera) -> dict[str, Any]:
+    """Return pulse and step as a camera has them, for each gain; nothing where it has none."""
+    is_raw = isinstance(camera, events.CameraDescription)
+    pulse: Any = getattr(camera, "pulse_shape" if is_raw else "pulse")
+    if pulse is None or camera.pulse_step is None:
+        return {}
+    pulse = np.asarray(pulse, float)
+    both = np.broadcast_to(pulse, (camera.n_gains, pulse.shape[-1]))
+    return {"pulse": both, "pulse_step": float(camera.pulse_step)}
 
 
 def _lattice(x: Float, y: Float) -> tuple[float, float]:

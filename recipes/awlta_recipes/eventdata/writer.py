@@ -17,7 +17,12 @@ from .blosc import check_level
 from .columns import Columns
 from .header import Header
 from .instrument_tables import tables_of
-from .observation import Observation
+from .observation import (
+    OBSERVATION_COLUMNS,
+    POINTING_COLUMNS,
+    SCHEDULING_COLUMNS,
+    Observation,
+)
 from .subarray import Subarray
 from .table_writer import DEFAULT_LEVEL, TableWriter, mark_group, write_attributes, write_table
 
@@ -201,9 +206,9 @@ class EventDataWriter:
     def _write_observations(self) -> None:
         rows = [o.row() for o in self._observations]
         together = {name: [row[name] for row in rows] for name in rows[0]}
-        write_table(self._file, model.OBSERVATION_BLOCKS, model.OBSERVATION_COLUMNS, together)
+        write_table(self._file, model.OBSERVATION_BLOCKS, OBSERVATION_COLUMNS, together)
         blocks = {name: together[name] for name in ("sb_id", "producer_id")}
-        write_table(self._file, model.SCHEDULING_BLOCKS, model.SCHEDULING_COLUMNS, blocks)
+        write_table(self._file, model.SCHEDULING_BLOCKS, SCHEDULING_COLUMNS, blocks)
         # where one telescope has a pointing ctapipe looks for those of all
         if any(o.telescope_pointing for o in self._observations):
             for tel_id in self._subarray.tel_ids:
@@ -219,7 +224,7 @@ class EventDataWriter:
             "telescope_pointing_altitude": altitude,
             "telescope_pointing_azimuth": azimuth,
         }
-        write_table(self._file, f"{model.POINTING}/tel_{tel_id:03d}", model.POINTING_COLUMNS, rows)
+        write_table(self._file, f"{model.POINTING}/tel_{tel_id:03d}", POINTING_COLUMNS, rows)
 
     def _order(self, key: str) -> _Order:
         return self._orders.setdefault(key, _Order())
