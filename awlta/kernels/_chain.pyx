@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """From waveforms to image parameters, event by event, each step while the event is at hand.
 
-Method: `_extractors.pxd`, `_interpolate.pxd`, `_cleaning.pxd` and `_description.pxd`, one after the other. Twin: the
-stages by themselves. Called by `chain.py`, which checks.
+Method: `_extractors.pxd`, `_interpolate.pxd`, `_cleaning.pxd` and `_description.pxd`, one after the
+other. Twin: the stages by themselves. Called by `chain.py`, which checks.
 """
 
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer

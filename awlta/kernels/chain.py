@@ -105,14 +105,12 @@ class Chain:
             )
         self._is_raw = pedestal is not None and dc_to_pe is not None
         self._n_gains = 1
-        constants = []
-        for name, value in (("pedestal", pedestal), ("dc_to_pe", dc_to_pe)):
-            known = {"n_pixels": n_pixels} | ({"n_gains": self._n_gains} if constants else {})
-            if value is not None:
-                value = _own(checks.array(name, value, np.float32, CONSTANTS, **known))
-                self._n_gains = len(value)
-            constants.append(value)
-        self._constants = tuple(constants)
+        if pedestal is not None and dc_to_pe is not None:
+            known = {"n_pixels": n_pixels}
+            pedestal = _own(checks.array("pedestal", pedestal, np.float32, CONSTANTS, **known))
+            self._n_gains = known["n_gains"] = checks.whole("n_gains", len(pedestal), 1, 2)
+            dc_to_pe = _own(checks.array("dc_to_pe", dc_to_pe, np.float32, CONSTANTS, **known))
+        self._pedestal, self._dc_to_pe = pedestal, dc_to_pe
         self._threshold = threshold_counts(gain_threshold)
         self._extractor, self._sampling_rate = extractor, sampling_rate
         self._geometry, self._correction = geometry, correction
@@ -128,7 +126,7 @@ class Chain:
         self._unusable: NDArray[np.bool_] = _own(unusable)
         self._interpolate = bool(interpolate)
         self._describes = cleaning is not None
-        self._rules = tuple(map(_own, rules_of(cleaning or TailCuts(), n_pixels)))
+        self._rules = rules_of(cleaning or TailCuts(), n_pixels)
         none = np.empty((0, n_pixels), np.float32)
         self._no_images = (none, none, np.empty((0, n_pixels), np.int8))
         self._idle: dict[tuple[int, int], list[_chain.Worker]] = {}
@@ -182,12 +180,14 @@ class Chain:
         if threads == 1:
             self._run(waveforms, mask, gain, choose, charge, peak_time, is_valid, masks, rows)
         else:
-            arrays = (waveforms, mask, gain, charge, peak_time, is_valid, masks, rows)
+            outputs = (charge, peak_time, is_valid, masks, rows)
 
             def work(part: slice) -> None:
-                # None stays None, and what has no rows stays without
-                raws, mask, gain, *kept = (None if a is None else a[part] for a in arrays)
-                self._run(raws, mask, gain, choose, *kept)
+                # what has no rows stays without
+                bad = None if mask is None else mask[part]
+                self._run(
+                    waveforms[part], bad, gain[part], choose, *(array[part] for array in outputs)
+                )
 
             _share(work, n_events, threads)
         pulses = None
@@ -211,11 +211,10 @@ class Chain:
         return waveforms
 
     def _mask(self, unusable: NDArray[np.bool_], n_events: int) -> NDArray[np.uint8]:
-        axes, lengths = ("n_events", "n_pixels"), {"n_pixels": self._geometry.n_pixels}
-        if np.ndim(unusable) == 1:
-            axes = PIXELS
-        else:
-            lengths["n_events"] = n_events
+        axes: tuple[str, ...] = PIXELS
+        lengths = {"n_pixels": self._geometry.n_pixels}
+        if np.ndim(unusable) != 1:
+            axes, lengths["n_events"] = ("n_events", *PIXELS), n_events
         mask = checks.array("unusable", unusable, np.bool_, axes, **lengths) | self._unusable
         shape = (n_events, self._geometry.n_pixels)
         return np.broadcast_to(mask.view(np.uint8), shape)
@@ -235,13 +234,15 @@ class Chain:
     def _worker(self, n_samples: int, instructions: int) -> _chain.Worker:
         geometry, n_gains = self._geometry, self._n_gains
         shape = (geometry.n_pixels, n_samples, n_gains)
+        picture, boundary, rules = self._rules
         how, factors, *_ = compiled.arguments(
             self._extractor, shape, self._sampling_rate, geometry, self._correction
         )
         return _chain.Worker(
             n_gains,
             n_samples,
-            *self._constants,
+            self._pedestal,
+            self._dc_to_pe,
             self._threshold,
             instructions,
             how,
@@ -250,7 +251,9 @@ class Chain:
             self._unusable.view(np.uint8),
             self._interpolate,
             self._describes,
-            *self._rules,
+            picture,
+            boundary,
+            rules,
             geometry.pixels,
             geometry.border,
             geometry.neighbors.indptr,

@@ -3,6 +3,8 @@
 python docs/images/cleaned.py
 """
 
+# ruff: noqa: E402
+
 import sys
 from pathlib import Path
 

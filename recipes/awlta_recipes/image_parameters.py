@@ -40,7 +40,7 @@ class ImageParameters(DataProduct):
         telescope, source = self.images.raw.telescope, self.images.raw.source
         path, tel_id = self.images.retrieve(), telescope.tel_id
         self.n_events = self.n_showers = 0
-        blocks: Iterable[Mapping[str, np.ndarray]] = self._described(path)
+        blocks: Iterable[Any] = self._described(path)
         if self.images.cleaning is self.parameters:
             blocks = event_files.parameter_blocks(path, tel_id)
         with event_files.new_event_file(self.create(".h5"), source, [telescope]) as file:

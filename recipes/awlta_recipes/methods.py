@@ -96,7 +96,8 @@ class ExtractionParameters(Parameters):
 
     def extractor(self) -> kernels.Extractor:
         """Return it as the kernels take it."""
-        return _kernel(self, self.method.value)
+        found: kernels.Extractor = _kernel(self, self.method.value)
+        return found
 
     def check_without_geometry(self, telescope: Telescope) -> None:
         """Raise BadInput for a method that looks at neighbours, which a telescope does not have."""
@@ -192,7 +193,8 @@ class CleaningParameters(Parameters):
         given: dict[str, Any] = {"min_neighbors": self.min_picture_neighbors}
         if self.method is CleaningMethod.NIGHT_SKY:
             given |= {"pedestal_std": sky_noise, "island": self.island.value}
-        return _kernel(self, self.method.value, **given)
+        found: kernels.Cleaning = _kernel(self, self.method.value, **given)
+        return found
 
 
 def _kernel(parameters: Parameters, name: str, **given: Any) -> Any:

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one image: which of its pixels are the shower, by any of the methods of cleaning.
 
 All start from the list of pixels that reach a threshold, so that their cost follows the light and

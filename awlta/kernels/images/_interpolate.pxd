@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one image: what its bad pixels would have seen.
 
 Method: the mean of the good neighbours. Sums are float32 in the order of the neighbours, as the

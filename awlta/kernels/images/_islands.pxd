@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one cleaned image: its islands of touching pixels, the largest and the brightest."""
 
 from libc.math cimport isnan

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one mask: more of the camera around what is selected."""
 
 from libc.stdint cimport int32_t, uint8_t

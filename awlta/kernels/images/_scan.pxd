@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C: where a long row of bytes, most of them 0, has others."""
 
 from libc.stdint cimport int32_t, uint8_t, uint64_t

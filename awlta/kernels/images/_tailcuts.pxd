@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one image: which of its pixels are the shower, by two thresholds.
 
 Method: two-level tail cuts (picture and boundary), M. Punch et al., Proc. 22nd ICRC 1 (1991) 464.

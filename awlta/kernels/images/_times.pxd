@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one image: which of its pixels arrive together.
 
 Times and charges are float32 and are compared and averaged as such, the way NumPy does it, so that

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one event: charge and time of its pixels by any extractor, from raw or calibrated
 waveforms.
 

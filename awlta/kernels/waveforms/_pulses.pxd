@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on the waveforms of one event: the pulse of each pixel.
 
 Method: local-peak window sum, the common first extractor of imaging Cherenkov telescopes; the

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one waveform: move it by whole samples.
 
 Method: sample i of what comes out is sample i + by of what goes in, the first or the last sample

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one raw waveform."""
 
 from libc.stdint cimport int16_t, int32_t, uint16_t

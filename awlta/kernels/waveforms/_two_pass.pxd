@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Pure C on one event: the second of two passes, guided by the time gradient of the shower.
 
 Method: J. Holder et al., Astroparticle Physics 25 (2006) 391, as the CTA-MARS pipeline has it: the
