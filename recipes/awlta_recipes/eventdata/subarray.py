@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from awlta.errors import BadInput, BadValue, NotFound
+from awlta.errors import BadValue, NotFound
 
 from .. import events, instrument
 
