@@ -189,7 +189,7 @@ class Bench:
 
     def _time_images(self, pulses: kernels.Pulses, cleaning: kernels.TailCuts) -> None:
         images, times, geometry = pulses.charge, pulses.peak_time, self.geometry
-        masks = kernels.clean(images, geometry, cleaning)
+        masks = kernels.clean(images, geometry.neighbors, cleaning)
         self.arrays |= {"image": images, "peak_time": times, "mask": masks}
         cuts = {"picture_thresh": cleaning.picture, "boundary_thresh": cleaning.boundary}
         thresholds = {"picture": cleaning.picture, "boundary": cleaning.boundary}
@@ -200,7 +200,7 @@ class Bench:
         ):
             self.time(
                 name,
-                lambda: kernels.clean(images, geometry, way),  # noqa: B023
+                lambda: kernels.clean(images, geometry.neighbors, way),  # noqa: B023
                 do="clean",
                 of=of,
                 **{"with": {"method": method, "options": cuts}},
@@ -253,7 +253,7 @@ class Bench:
         ):
             self.time(
                 name,
-                lambda: kernels.clean(images, self.geometry, way, peak_time=times),  # noqa: B023
+                lambda: kernels.clean(images, self.geometry.neighbors, way, peak_time=times),  # noqa: B023
                 len(images),
                 do="clean",
                 of=["image_100", "peak_time_100"],

@@ -151,7 +151,7 @@ def asked(name: str) -> tuple[tuple[Sample, Answers], ...]:
 
 def _ask(python: str, sample: Sample) -> Answers:
     pulses = extracted(sample, kernels.NeighborPeak())
-    masks = kernels.clean(pulses.charge, sample.geometry, CLEANINGS["tailcuts"][2])
+    masks = kernels.clean(pulses.charge, sample.geometry.neighbors, CLEANINGS["tailcuts"][2])
     sample.arrays |= {"image": pulses.charge, "peak_time": pulses.peak_time, "mask": masks}
     geometry = sample.geometry
     pixels = {"x": geometry.x, "y": geometry.y, "area": geometry.area}
@@ -214,7 +214,7 @@ def test_masks_and_labels_are_those_of_ctapipe(source):
     for sample, answers in asked(source):
         images, times = sample.arrays["image"], sample.arrays["peak_time"]
         for name, (_, _, cleaning) in CLEANINGS.items():
-            masks = kernels.clean(images, sample.geometry, cleaning, peak_time=times)
+            masks = kernels.clean(images, sample.geometry.neighbors, cleaning, peak_time=times)
             np.testing.assert_array_equal(masks, answers.arrays[f"{name}.mask"], err_msg=name)
         labels, n_islands = kernels.islands(sample.arrays["mask"], sample.geometry.neighbors)
         np.testing.assert_array_equal(labels, answers.arrays["islands.labels"])

@@ -278,8 +278,9 @@ def test_a_camera_of_a_raw_file_is_turned_to_the_axes_of_the_files():
     assert found.optics.size_type == "LST"
     assert found.camera.pulse.tolist() == [[0, 1, 0.5], [0, 1, 0.5]]
     assert found.camera.pulse_step == 0.25
-    blind = dataclasses.replace(camera, pixel_x=None)
-    assert np.isnan(eventdata.Camera.of(blind).pixel_x).all()
+    blind = eventdata.Camera.of(dataclasses.replace(camera, pixel_x=None))
+    assert blind.n_pixels == 3
+    assert np.isnan(blind.pixel_x).all()
 
 
 def test_parameters_of_the_kernels_get_the_names_and_units_of_the_model():
