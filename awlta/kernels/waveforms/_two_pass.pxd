@@ -10,6 +10,7 @@ Twin: `reference.extract`.
 from libc.math cimport cos, isnan, rint, sin
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t
 
+from awlta.kernels.images._interpolate cimport interpolate_one
 from awlta.kernels.images._islands cimport label_islands
 from awlta.kernels.images._moments cimport (
     centre, covariance, gather, has_shape, hillas_t, light_t, principal_axes,
@@ -65,29 +66,6 @@ cdef inline two_pass_t two_passes(
         two.picture[pixel] = <float>h.core_threshold
         two.boundary[pixel] = <float>(0.5 * h.core_threshold)
     return two
-
-
-cdef inline void interpolate(
-    const extraction* e, const uint8_t* unusable, float* charge, float* peak_time
-) noexcept nogil:
-    """Give unusable pixels the mean of their usable neighbours, or 0."""
-    cdef Py_ssize_t pixel
-    cdef int32_t k, count
-    cdef double charges
-    cdef float times
-    for pixel in range(e.n_pixels):
-        if not unusable[pixel]:
-            continue
-        count = 0
-        charges = 0.0
-        times = 0.0
-        for k in range(e.indptr[pixel], e.indptr[pixel + 1]):
-            if not unusable[e.indices[k]]:
-                count += 1
-                charges += charge[e.indices[k]]
-                times += peak_time[e.indices[k]]
-        charge[pixel] = <float>(charges / count) if count else <float>0.0
-        peak_time[pixel] = <float>(<double>times / count) if count else <float>0.0
 
 
 cdef inline void keep_brightest_island(
@@ -154,7 +132,9 @@ cdef inline bint second_pass(
     """Turn charges and times of the first pass into those of both; false if the first must do."""
     cdef Py_ssize_t pixel
     if e.how.interpolate:
-        interpolate(e, unusable, charge, peak_time)
+        interpolate_one(
+            unusable, e.n_pixels, e.indptr, e.indices, two.selected, charge, peak_time
+        )
     clean_one(
         charge, two.picture, two.boundary, e.n_pixels, e.indptr, e.indices, False, 1,
         two.selected, two.mask
