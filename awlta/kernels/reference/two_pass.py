@@ -10,7 +10,7 @@ from ..waveforms import TwoPass
 from .cleaning import brightest_island, islands, tailcuts
 from .corrections import interpolate
 from .parameters import fit_line, hillas
-from .windows import Integers, Traces, window_sums
+from .windows import Integers, Traces, Windows, window_sums
 
 Mask = NDArray[np.bool_]
 
@@ -22,7 +22,7 @@ def two_passes(
     rate: float,
     geometry: CameraGeometry | None,
     correction: Traces | None,
-) -> tuple[Traces, Traces, bool]:
+) -> tuple[Windows, bool]:
     """Integrate around each pixel's own pulse, then where the times of the shower expect it.
 
     J. Holder et al., Astroparticle Physics 25 (2006) 391, as the CTA-MARS pipeline has it.
@@ -36,17 +36,17 @@ def two_passes(
     charge, time = window_sums(traces, peak - 2, peak + 3, peak, rate)
     charge = charge * factor[0]
     if not extractor.second_pass:
-        return charge, time, True
+        return (charge, time), True
     if extractor.interpolate:
         both = interpolate(charge[None], time[None], unusable[None], geometry.neighbors)
         charge, time = both[0][0], both[1][0]
     island = _island(charge, geometry, extractor.core_threshold)
     predicted = _predicted(charge, time, island, geometry)
     if predicted is None:
-        return charge, time, False
+        return (charge, time), False
     again, then = _second(traces, np.rint(predicted * rate), rate, factor)
     keep = island & (charge >= np.float32(extractor.core_threshold))
-    return np.where(keep, charge, again), np.where(keep, time, then), True
+    return (np.where(keep, charge, again), np.where(keep, time, then)), True
 
 
 def _island(charge: Traces, geometry: CameraGeometry, core: float) -> Mask:
@@ -70,9 +70,7 @@ def _predicted(
     return None if np.isnan(slope) else slope * along + intercept
 
 
-def _second(
-    traces: Traces, sample: NDArray[np.float64], rate: float, factor: Traces
-) -> tuple[Traces, Traces]:
+def _second(traces: Traces, sample: NDArray[np.float64], rate: float, factor: Traces) -> Windows:
     """Integrate five samples around the expected one, or the first, or the last ones."""
     n_samples = traces.shape[1]
     peak: Integers = np.clip(sample, -1e6, 1e6).astype(np.int64)

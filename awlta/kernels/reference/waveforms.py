@@ -27,7 +27,6 @@ from .two_pass import two_passes
 from .windows import Traces, Windows, neighbor_sums, window_sums
 
 
-
 def select_gain(waveforms: NDArray[np.uint16], threshold: float = 4000.0) -> NDArray[np.int8]:
     """Take the low gain where a raw high-gain sample is above the threshold.
 
@@ -79,14 +78,15 @@ def extract(
     for event, (given, unused) in enumerate(zip(waveforms, off, strict=True)):
         traces = np.where(unused[:, None], np.float32(0), given)
         factor = None if correction is None else _of_gain(correction, gain[event])
-        how = (extractor, float(sampling_rate), geometry, factor)
+        how = (float(sampling_rate), geometry, factor)
+        found: Windows
         with np.errstate(all="ignore"):
             if traces.shape[1] == 1:
-                found: Windows = traces[:, 0], np.zeros(shape[1], np.float32)
+                found = traces[:, 0], np.zeros(shape[1], np.float32)
             elif isinstance(extractor, TwoPass):
-                *found, pulses.is_valid[event] = two_passes(traces, unused, *how)
+                found, pulses.is_valid[event] = two_passes(traces, unused, extractor, *how)
             else:
-                found = _pulses(traces, unused, *how)
+                found = _pulses(traces, unused, extractor, *how)
         pulses.charge[event] = np.where(unused, np.float32(0), found[0])
         pulses.peak_time[event] = np.where(unused, np.float32(0), found[1])
     return pulses
@@ -106,7 +106,8 @@ def _pulses(
 ) -> Windows:
     n_pixels, n_samples = traces.shape
     peak = np.zeros(n_pixels, np.int64)
-    width, shift = getattr(extractor, "width", n_samples), getattr(extractor, "shift", 0)
+    numbers: dict[str, Any] = {"width": n_samples, "shift": 0, **vars(extractor)}
+    width, shift = numbers["width"], numbers["shift"]
     factor = np.float32(1) if correction is None else correction
     match extractor:
         case Variance():
@@ -149,7 +150,8 @@ def _variance(traces: Traces) -> Traces:
     samples = np.where(is_number, traces, 0).astype(np.float64)
     mean = np.cumsum(samples, axis=1)[:, -1] / count  # one after the other
     squares = np.where(is_number, (samples - mean[:, None]) ** 2, 0)
-    return (np.cumsum(squares, axis=1)[:, -1] / count).astype(np.float32)
+    variance: Traces = (np.cumsum(squares, axis=1)[:, -1] / count).astype(np.float32)
+    return variance
 
 
 def _sliding(traces: Traces, width: int, rate: float) -> Windows:

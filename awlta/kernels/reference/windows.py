@@ -33,10 +33,11 @@ def window_sums(
         total += window[:, n]
         weight += light[:, n]
         moment += light[:, n] * np.float32(n)
-    charge = total.astype(np.float32)
+    charge: Traces = total.astype(np.float32)
     has_light = (weight > 0) & np.isfinite(weight) & np.isfinite(charge)
     mean = moment / np.where(has_light, weight, np.float32(1))
-    return charge, np.where(has_light, mean, otherwise.astype(np.float32)) / np.float32(rate)
+    place: Traces = np.where(has_light, mean, otherwise.astype(np.float32))
+    return charge, place / np.float32(rate)
 
 
 def neighbor_sums(

@@ -1,4 +1,4 @@
-"""What `_traces.h` has: extractors on the calibrated traces of one event, for a set of instructions."""
+"""What `_traces.h` has: extractors on the calibrated traces of one event."""
 
 from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t, uint64_t
 

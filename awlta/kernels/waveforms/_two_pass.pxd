@@ -94,7 +94,7 @@ cdef inline void keep_brightest_island(
 cdef inline bint predict(
     const extraction* e, two_pass_t* two, const float* charge, const float* peak_time
 ) noexcept nogil:
-    """Find the sample of the expected pulse in each pixel; false without a line through the times."""
+    """Find the sample of each pixel's expected pulse; false without a line through the times."""
     cdef Py_ssize_t n = e.n_pixels + 1
     cdef light_t light = light_t(
         0, two.selected, two.wide, two.wide + n, two.wide + 2 * n
@@ -126,7 +126,7 @@ cdef inline bint predict(
 
 
 cdef inline bint second_pass(
-    const extraction* e, const lanes* lanes, two_pass_t* two, const uint8_t* unusable,
+    const extraction* e, const lanes* set, two_pass_t* two, const uint8_t* unusable,
     const int8_t* gain, float* charge, float* peak_time
 ) noexcept nogil:
     """Turn charges and times of the first pass into those of both; false if the first must do."""
@@ -144,5 +144,5 @@ cdef inline bint second_pass(
         return False
     for pixel in range(e.n_pixels):
         two.mask[pixel] = two.mask[pixel] and charge[pixel] >= two.picture[pixel]
-    lanes.again(e, gain, two.predicted, two.mask, charge, peak_time)
+    set.again(e, gain, two.predicted, two.mask, charge, peak_time)
     return True
