@@ -129,7 +129,8 @@ static void SET(local_peaks)(
     v8sf charge, time;
     for (ptrdiff_t p0 = 0; p0 < e->n_pixels; p0 += LANES) {
         const float *rows = e->rows + p0 * e->stride;
-        const v8si peak = SET(first_maxima)(rows, e->stride, 0, e->n_samples, 1);
+        const v8si peak = e->careful ? SET(first_maxima)(rows, e->stride, 0, e->n_samples, 1)
+                                     : SET(first_maxima)(rows, e->stride, 0, e->n_samples, 0);
         SET(around)(e, rows, peak, &charge, &time);
         SET(put)(e, p0, gain, charge, time, charges, times);
     }

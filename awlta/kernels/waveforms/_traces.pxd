@@ -39,7 +39,7 @@ cdef extern from "_traces.h" nogil:
             const extraction* e, const readout* o, const uint16_t* raw, const uint8_t* unusable,
             int8_t* gain
         ) noexcept nogil
-        void (*load_traces)(
+        int (*load_traces)(
             const extraction* e, const float* waveforms, const uint8_t* unusable
         ) noexcept nogil
         void (*find)(
