@@ -14,8 +14,8 @@ _EXTRACTORS = (
     *("waveforms/_extractors.pxd", "waveforms/_two_pass.pxd", "waveforms/_traces.pxd"),
     *("waveforms/_traces.h", "waveforms/_traces_lanes.h", "waveforms/_peaks_lanes.h", *_PULSES),
     *("waveforms/_flashcam_lanes.h", "waveforms/compiled.py"),
-    *("images/_islands.pxd", "images/_moments.pxd", "images/_scan.pxd"),
-    *("images/_tailcuts.pxd", "images/_timing.pxd"),
+    *("images/_interpolate.pxd", "images/_islands.pxd", "images/_moments.pxd"),
+    *("images/_scan.pxd", "images/_tailcuts.pxd", "images/_timing.pxd"),
 )
 _TAILCUTS = ("images/_tailcuts.pxd", "images/_scan.pxd")
 _CLEANING = (

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cameras import CAMERAS, GAIN_THRESHOLD, Arrays, Camera, synthetic_events
+from cameras import CAMERAS, GAIN_THRESHOLD, PULSE_STEP, Arrays, Camera, synthetic_events
 from peers import ABSENT, Answers, Job, ask_ctapipe, ctapipe_python
 
 from awlta import kernels
@@ -175,11 +175,18 @@ class Bench:
                     extractor,  # noqa: B023
                     sampling_rate=camera.sampling_rate,
                     geometry=self.geometry,
+                    correction=self._deconvolution(extractor),  # noqa: B023
                 ),
                 do="extract",
                 of=["r1", "gain"],
                 **{"with": {"method": method, "options": off}},
             )
+
+    def _deconvolution(self, extractor: kernels.Extractor) -> kernels.Correction | None:
+        if not isinstance(extractor, kernels.FlashCam):
+            return None
+        pulse, rate = self.camera.reference_pulse(), self.camera.sampling_rate
+        return kernels.pulse_correction(pulse, PULSE_STEP, rate, extractor)
 
     def _extractors(self) -> list[tuple[str, str, kernels.Extractor]]:
         known = EXTRACTORS

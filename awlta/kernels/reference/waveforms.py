@@ -13,18 +13,18 @@ from ..waveforms import (
     Deconvolution,
     Extractor,
     FixedWindow,
+    FlashCam,
     GlobalPeak,
     LocalPeak,
     NeighborPeak,
     Pulses,
     SlidingWindowMax,
+    TwoPass,
     Variance,
 )
-
-Traces = NDArray[np.float32]
-Integers = NDArray[np.int64]
-Windows = tuple[Traces, Traces]
-"""Charge and time of each pixel."""
+from .flashcam import long_pulses
+from .two_pass import two_passes
+from .windows import Traces, Windows, neighbor_sums, window_sums
 
 
 def select_gain(waveforms: NDArray[np.uint16], threshold: float = 4000.0) -> NDArray[np.int8]:
@@ -77,14 +77,16 @@ def extract(
     pulses = Pulses(blank, blank.copy(), gain, np.ones(len(waveforms), np.bool_))
     for event, (given, unused) in enumerate(zip(waveforms, off, strict=True)):
         traces = np.where(unused[:, None], np.float32(0), given)
-        if traces.shape[1] == 1:
-            found: Windows = traces[:, 0], np.zeros(shape[1], np.float32)
-        else:
-            with np.errstate(all="ignore"):
-                found = _pulses(
-                    traces, unused, extractor, np.float32(sampling_rate), geometry,
-                    None if correction is None else _of_gain(correction, gain[event]),
-                )  # fmt: skip
+        factor = None if correction is None else _of_gain(correction, gain[event])
+        how = (float(sampling_rate), geometry, factor)
+        found: Windows
+        with np.errstate(all="ignore"):
+            if traces.shape[1] == 1:
+                found = traces[:, 0], np.zeros(shape[1], np.float32)
+            elif isinstance(extractor, TwoPass):
+                found, pulses.is_valid[event] = two_passes(traces, unused, extractor, *how)
+            else:
+                found = _pulses(traces, unused, extractor, *how)
         pulses.charge[event] = np.where(unused, np.float32(0), found[0])
         pulses.peak_time[event] = np.where(unused, np.float32(0), found[1])
     return pulses
@@ -98,17 +100,20 @@ def _pulses(
     traces: Traces,
     unusable: NDArray[np.bool_],
     extractor: Extractor,
-    rate: np.float32,
+    rate: float,
     geometry: CameraGeometry | None,
     correction: Any,
 ) -> Windows:
     n_pixels, n_samples = traces.shape
     peak = np.zeros(n_pixels, np.int64)
-    width, shift = getattr(extractor, "width", n_samples), getattr(extractor, "shift", 0)
+    numbers: dict[str, Any] = {"width": n_samples, "shift": 0, **vars(extractor)}
+    width, shift = numbers["width"], numbers["shift"]
     factor = np.float32(1) if correction is None else correction
     match extractor:
         case Variance():
             return _variance(traces) * factor, np.zeros(n_pixels, np.float32)
+        case FlashCam():
+            return long_pulses(traces, extractor, rate, geometry, correction)
         case SlidingWindowMax():
             charge, time = _sliding(traces, width, rate)
             return charge * factor, time
@@ -128,45 +133,6 @@ def _pulses(
     return charge * factor, time
 
 
-def window_sums(
-    traces: Traces, start: Integers, end: Integers, otherwise: NDArray[Any], rate: np.float32
-) -> Windows:
-    """Sum the samples [start, end) of each pixel, in float64, sample after sample.
-
-    Time is the mean of the positive samples, weighted by them, in float32; without any, or with a
-    sample that is not finite, another sample's.
-    """
-    sample = np.arange(traces.shape[1])
-    inside = (sample >= start[:, None]) & (sample < end[:, None])
-    window = np.where(inside, traces, np.float32(0))
-    light = np.where(window > 0, window, np.float32(0))
-    total = np.zeros(len(traces))
-    weight, moment = np.zeros((2, len(traces)), np.float32)
-    for n in sample:  # one after the other: a sum depends on its order
-        total += window[:, n]
-        weight += light[:, n]
-        moment += light[:, n] * np.float32(n)
-    charge = total.astype(np.float32)
-    has_light = (weight > 0) & np.isfinite(weight) & np.isfinite(charge)
-    mean = moment / np.where(has_light, weight, np.float32(1))
-    return charge, np.where(has_light, mean, otherwise.astype(np.float32)) / rate
-
-
-def neighbor_sums(
-    traces: NDArray[Any], geometry: CameraGeometry | None, local_weight: int
-) -> NDArray[Any]:
-    """Add up the traces of each pixel's neighbours, in the order of their list."""
-    assert geometry is not None
-    sums = np.zeros_like(traces)
-    if local_weight:
-        sums += traces * traces.dtype.type(local_weight)
-    indptr, indices = geometry.neighbors.indptr, geometry.neighbors.indices
-    for pixel in range(len(traces)):
-        for neighbor in indices[indptr[pixel] : indptr[pixel + 1]]:
-            sums[pixel] += traces[neighbor]
-    return sums
-
-
 def _global_peak(traces: Traces, unusable: NDArray[np.bool_], fraction: float) -> int:
     used = np.flatnonzero(~unusable)
     if fraction < 1:
@@ -184,10 +150,11 @@ def _variance(traces: Traces) -> Traces:
     samples = np.where(is_number, traces, 0).astype(np.float64)
     mean = np.cumsum(samples, axis=1)[:, -1] / count  # one after the other
     squares = np.where(is_number, (samples - mean[:, None]) ** 2, 0)
-    return (np.cumsum(squares, axis=1)[:, -1] / count).astype(np.float32)
+    variance: Traces = (np.cumsum(squares, axis=1)[:, -1] / count).astype(np.float32)
+    return variance
 
 
-def _sliding(traces: Traces, width: int, rate: np.float32) -> Windows:
+def _sliding(traces: Traces, width: int, rate: float) -> Windows:
     width = min(width, traces.shape[1])
     running = np.cumsum(np.pad(traces, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
     sums = running[:, width:] - running[:, :-width]

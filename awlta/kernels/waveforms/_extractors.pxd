@@ -147,5 +147,5 @@ cdef inline bint extract_traces(
     float* charge, float* peak_time
 ) noexcept nogil:
     """Find charges and times of calibrated waveforms; the gains say which correction applies."""
-    way.lanes.load_traces(&way.e, waveforms, unusable)
+    way.e.careful = way.lanes.load_traces(&way.e, waveforms, unusable)
     return extract_loaded(way, unusable, gain, charge, peak_time)

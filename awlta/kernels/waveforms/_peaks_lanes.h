@@ -1,12 +1,11 @@
 /* The second half of _traces_lanes.h: the methods, each by the way it finds its windows. */
 
-/* Sum the rows of a pixel's neighbours, and its own by its weight, in the order of their list: 8 * n
- * samples from one on. The number of registers is known when this is compiled. */
+/* Sum the rows of a pixel's neighbours, and its own by its weight, in the order of their list: n
+ * registers of samples. Their number is known when this is compiled. */
 INLINE void SET(add_neighbors)(
     const struct extraction *e, const float *rows, ptrdiff_t stride, ptrdiff_t pixel, int n,
-    float *sums)
+    v8sf sum[LANES])
 {
-    v8sf sum[LANES];
     for (int v = 0; v < n; v++)
         sum[v] = (v8sf){0};
     if (e->how.local_weight)
@@ -15,6 +14,14 @@ INLINE void SET(add_neighbors)(
     for (int32_t k = e->indptr[pixel]; k < e->indptr[pixel + 1]; k++)
         for (int v = 0; v < n; v++)
             sum[v] += SET(eight)(rows + e->indices[k] * stride + 8 * v);
+}
+
+INLINE void SET(put_sums)(
+    const struct extraction *e, const float *rows, ptrdiff_t stride, ptrdiff_t pixel, int n,
+    float *sums)
+{
+    v8sf sum[LANES];
+    SET(add_neighbors)(e, rows, stride, pixel, n, sum);
     for (int v = 0; v < n; v++)
         *(v8sf_any *)(sums + 8 * v) = sum[v];
 }
@@ -25,15 +32,85 @@ INLINE void SET(sum_neighbors)(
 {
     for (ptrdiff_t from = 0; from < stride; from += 64, rows += 64, sums += 64)
         switch (smaller(8, (stride - from) / LANES)) {
-        case 1: SET(add_neighbors)(e, rows, stride, pixel, 1, sums); break;
-        case 2: SET(add_neighbors)(e, rows, stride, pixel, 2, sums); break;
-        case 3: SET(add_neighbors)(e, rows, stride, pixel, 3, sums); break;
-        case 4: SET(add_neighbors)(e, rows, stride, pixel, 4, sums); break;
-        case 5: SET(add_neighbors)(e, rows, stride, pixel, 5, sums); break;
-        case 6: SET(add_neighbors)(e, rows, stride, pixel, 6, sums); break;
-        case 7: SET(add_neighbors)(e, rows, stride, pixel, 7, sums); break;
-        default: SET(add_neighbors)(e, rows, stride, pixel, 8, sums);
+        case 1: SET(put_sums)(e, rows, stride, pixel, 1, sums); break;
+        case 2: SET(put_sums)(e, rows, stride, pixel, 2, sums); break;
+        case 3: SET(put_sums)(e, rows, stride, pixel, 3, sums); break;
+        case 4: SET(put_sums)(e, rows, stride, pixel, 4, sums); break;
+        case 5: SET(put_sums)(e, rows, stride, pixel, 5, sums); break;
+        case 6: SET(put_sums)(e, rows, stride, pixel, 6, sums); break;
+        case 7: SET(put_sums)(e, rows, stride, pixel, 7, sums); break;
+        default: SET(put_sums)(e, rows, stride, pixel, 8, sums);
         }
+}
+
+#ifdef HAS_AVX2
+/* Largest of the neighbours' sums in n registers, and the first sample that has it: sums stay in
+ * registers. Of the last register only `n_last` samples count. No sum is NaN. */
+INLINE int32_t SET(first_of_sums)(
+    const struct extraction *e, const float *rows, ptrdiff_t pixel, int n, int32_t n_last,
+    float *top)
+{
+    const v8si place = {0, 1, 2, 3, 4, 5, 6, 7};
+    v8sf sum[LANES];
+    SET(add_neighbors)(e, rows, e->stride, pixel, n, sum);
+    sum[n - 1] = SET(either)(place < n_last, sum[n - 1], (v8sf){0} - INFINITY);
+    __m256 best = (__m256)sum[0];
+    for (int v = 1; v < n; v++)
+        best = _mm256_max_ps(best, (__m256)sum[v]);
+    best = _mm256_max_ps(best, _mm256_permute2f128_ps(best, best, 1));
+    best = _mm256_max_ps(best, _mm256_permute_ps(best, 0x4e));
+    best = _mm256_max_ps(best, _mm256_permute_ps(best, 0xb1));
+    uint64_t hits = 0;
+    for (int v = 0; v < n; v++)
+        hits |= (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps((__m256)sum[v], best, _CMP_EQ_OQ))
+            << (8 * v);
+    *top = _mm256_cvtss_f32(best);
+    return (int32_t)_tzcnt_u64(hits);
+}
+
+/* First maximum of the neighbours' sum, of any number of samples. */
+INLINE int32_t SET(neighbor_peak)(const struct extraction *e, ptrdiff_t pixel)
+{
+    const int32_t n_last = (int32_t)(e->n_samples - (e->stride - LANES));
+    float best = -INFINITY, top;
+    int32_t peak = 0, here;
+    for (ptrdiff_t from = 0; from < e->stride; from += 64) {
+        const float *rows = e->rows + from;
+        switch (smaller(9, (e->stride - from) / LANES)) {
+        case 1: here = SET(first_of_sums)(e, rows, pixel, 1, n_last, &top); break;
+        case 2: here = SET(first_of_sums)(e, rows, pixel, 2, n_last, &top); break;
+        case 3: here = SET(first_of_sums)(e, rows, pixel, 3, n_last, &top); break;
+        case 4: here = SET(first_of_sums)(e, rows, pixel, 4, n_last, &top); break;
+        case 5: here = SET(first_of_sums)(e, rows, pixel, 5, n_last, &top); break;
+        case 6: here = SET(first_of_sums)(e, rows, pixel, 6, n_last, &top); break;
+        case 7: here = SET(first_of_sums)(e, rows, pixel, 7, n_last, &top); break;
+        case 8: here = SET(first_of_sums)(e, rows, pixel, 8, n_last, &top); break;
+        default: here = SET(first_of_sums)(e, rows, pixel, 8, LANES, &top);
+        }
+        peak = top > best ? here + (int32_t)from : peak;
+        best = top > best ? top : best;
+    }
+    return peak;
+}
+#endif
+
+/* First maxima of the neighbours' sums of eight pixels. */
+INLINE v8si SET(eight_peaks)(const struct extraction *e, ptrdiff_t p0)
+{
+    const ptrdiff_t n = smaller(LANES, e->n_pixels - p0);
+#ifdef HAS_AVX2
+    if (!e->careful) {
+        int32_t peak[LANES] = {0};
+        v8si peaks;
+        for (ptrdiff_t lane = 0; lane < n; lane++)
+            peak[lane] = SET(neighbor_peak)(e, p0 + lane);
+        memcpy(&peaks, peak, sizeof peaks);
+        return peaks;
+    }
+#endif
+    for (ptrdiff_t lane = 0; lane < n; lane++)
+        SET(sum_neighbors)(e, e->rows, e->stride, p0 + lane, e->block + lane * e->stride);
+    return SET(first_maxima)(e->block, e->stride, 0, e->n_samples, 1);
 }
 
 static void SET(neighbor_peaks)(
@@ -41,12 +118,7 @@ static void SET(neighbor_peaks)(
 {
     v8sf charge, time;
     for (ptrdiff_t p0 = 0; p0 < e->n_pixels; p0 += LANES) {
-        const ptrdiff_t end = smaller(p0 + LANES, e->n_pixels);
-        for (ptrdiff_t p = p0; p < end; p++)
-            SET(sum_neighbors)(e, e->rows, e->stride, p, e->block + (p - p0) * e->stride);
-        const v8si peak = e->careful ? SET(first_maxima)(e->block, e->stride, 0, e->n_samples, 1)
-                                     : SET(first_maxima)(e->block, e->stride, 0, e->n_samples, 0);
-        SET(around)(e, e->rows + p0 * e->stride, peak, &charge, &time);
+        SET(around)(e, e->rows + p0 * e->stride, SET(eight_peaks)(e, p0), &charge, &time);
         SET(put)(e, p0, gain, charge, time, charges, times);
     }
 }
@@ -57,7 +129,8 @@ static void SET(local_peaks)(
     v8sf charge, time;
     for (ptrdiff_t p0 = 0; p0 < e->n_pixels; p0 += LANES) {
         const float *rows = e->rows + p0 * e->stride;
-        const v8si peak = SET(first_maxima)(rows, e->stride, 0, e->n_samples, 1);
+        const v8si peak = e->careful ? SET(first_maxima)(rows, e->stride, 0, e->n_samples, 1)
+                                     : SET(first_maxima)(rows, e->stride, 0, e->n_samples, 0);
         SET(around)(e, rows, peak, &charge, &time);
         SET(put)(e, p0, gain, charge, time, charges, times);
     }

@@ -55,7 +55,7 @@ struct lanes {
     void (*load_raw)(
         const struct extraction *e, const struct readout *readout, const uint16_t *raw,
         const uint8_t *unusable, int8_t *gain);
-    void (*load_traces)(
+    int (*load_traces)( /* whether to be careful */
         const struct extraction *e, const float *waveforms, const uint8_t *unusable);
     void (*find)(
         const struct extraction *e, const int8_t *gain, const uint8_t *unusable, float *charge,

@@ -1,4 +1,4 @@
-"""What `_traces.h` has: extractors on the calibrated traces of one event, for a set of instructions."""
+"""What `_traces.h` has: extractors on the calibrated traces of one event."""
 
 from libc.stdint cimport int8_t, int32_t, uint8_t, uint16_t, uint64_t
 
@@ -39,7 +39,7 @@ cdef extern from "_traces.h" nogil:
             const extraction* e, const readout* o, const uint16_t* raw, const uint8_t* unusable,
             int8_t* gain
         ) noexcept nogil
-        void (*load_traces)(
+        int (*load_traces)(
             const extraction* e, const float* waveforms, const uint8_t* unusable
         ) noexcept nogil
         void (*find)(

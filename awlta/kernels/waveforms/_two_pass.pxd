@@ -10,6 +10,7 @@ Twin: `reference.extract`.
 from libc.math cimport cos, isnan, rint, sin
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t
 
+from awlta.kernels.images._interpolate cimport interpolate_one
 from awlta.kernels.images._islands cimport label_islands
 from awlta.kernels.images._moments cimport (
     centre, covariance, gather, has_shape, hillas_t, light_t, principal_axes,
@@ -67,29 +68,6 @@ cdef inline two_pass_t two_passes(
     return two
 
 
-cdef inline void interpolate(
-    const extraction* e, const uint8_t* unusable, float* charge, float* peak_time
-) noexcept nogil:
-    """Give unusable pixels the mean of their usable neighbours, or 0."""
-    cdef Py_ssize_t pixel
-    cdef int32_t k, count
-    cdef double charges
-    cdef float times
-    for pixel in range(e.n_pixels):
-        if not unusable[pixel]:
-            continue
-        count = 0
-        charges = 0.0
-        times = 0.0
-        for k in range(e.indptr[pixel], e.indptr[pixel + 1]):
-            if not unusable[e.indices[k]]:
-                count += 1
-                charges += charge[e.indices[k]]
-                times += peak_time[e.indices[k]]
-        charge[pixel] = <float>(charges / count) if count else <float>0.0
-        peak_time[pixel] = <float>(<double>times / count) if count else <float>0.0
-
-
 cdef inline void keep_brightest_island(
     const extraction* e, two_pass_t* two, const float* charge
 ) noexcept nogil:
@@ -116,7 +94,7 @@ cdef inline void keep_brightest_island(
 cdef inline bint predict(
     const extraction* e, two_pass_t* two, const float* charge, const float* peak_time
 ) noexcept nogil:
-    """Find the sample of the expected pulse in each pixel; false without a line through the times."""
+    """Find the sample of each pixel's expected pulse; false without a line through the times."""
     cdef Py_ssize_t n = e.n_pixels + 1
     cdef light_t light = light_t(
         0, two.selected, two.wide, two.wide + n, two.wide + 2 * n
@@ -148,13 +126,15 @@ cdef inline bint predict(
 
 
 cdef inline bint second_pass(
-    const extraction* e, const lanes* lanes, two_pass_t* two, const uint8_t* unusable,
+    const extraction* e, const lanes* set, two_pass_t* two, const uint8_t* unusable,
     const int8_t* gain, float* charge, float* peak_time
 ) noexcept nogil:
     """Turn charges and times of the first pass into those of both; false if the first must do."""
     cdef Py_ssize_t pixel
     if e.how.interpolate:
-        interpolate(e, unusable, charge, peak_time)
+        interpolate_one(
+            unusable, e.n_pixels, e.indptr, e.indices, two.selected, charge, peak_time
+        )
     clean_one(
         charge, two.picture, two.boundary, e.n_pixels, e.indptr, e.indices, False, 1,
         two.selected, two.mask
@@ -164,5 +144,5 @@ cdef inline bint second_pass(
         return False
     for pixel in range(e.n_pixels):
         two.mask[pixel] = two.mask[pixel] and charge[pixel] >= two.picture[pixel]
-    lanes.again(e, gain, two.predicted, two.mask, charge, peak_time)
+    set.again(e, gain, two.predicted, two.mask, charge, peak_time)
     return True
