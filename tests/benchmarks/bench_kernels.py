@@ -28,6 +28,9 @@ from peers import ABSENT, Answers, Job, ask_ctapipe, ctapipe_python
 
 from awlta import kernels
 
+ALL_CORES = os.sched_getaffinity(0)
+ONE_CORE = {min(ALL_CORES)}
+
 FUSED = "gain, calibration, charge and time, tail cuts, all parameters with timing and statistics"
 BETWEEN = "; one pass, masks and rows written to memory, images not"
 INCLUDED = {
@@ -150,11 +153,13 @@ class Bench:
         one_by_one = lambda: [chain(one, keep_images=False) for one in ones]  # noqa: E731
         share = self.times["r0_to_hillas"]
         self.times["one_event_call"] = cpu_time(one_by_one, self.n_events, repeat) - share
+        os.sched_setaffinity(0, ALL_CORES)
         both = [
             clock_time(lambda: chain(waveforms, threads=n, keep_images=False), repeat)  # noqa: B023
             for n in (1, 2)
         ]
         self.times["two_threads"] = both[0] / both[1]
+        os.sched_setaffinity(0, ONE_CORE)
 
     def _time_extractors(self) -> None:
         events, camera = self.events, self.camera
@@ -356,7 +361,7 @@ def main() -> None:
     python = None if chosen.no_peer else ctapipe_python()
     if python is None and not chosen.no_peer:
         print(f"Ours only: {ABSENT}")
-    all_cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, ONE_CORE)
     lines: list[dict[str, Any]] = []
     bandwidth = read_bandwidth(chosen.repeat)
     print(f"{kernels.instruction_set()}; one core reads {bandwidth / 1e9:.1f} GB/s")
@@ -366,9 +371,7 @@ def main() -> None:
             bench.run()
             peer = Answers()
             if python:
-                os.sched_setaffinity(0, {min(all_cores)})
                 peer = ask_ctapipe(python, camera.described(), bench.arrays, bench.jobs)
-                os.sched_setaffinity(0, all_cores)
             lines += figures(bench, peer, bandwidth)
     show(lines)
     for line in lines:
