@@ -136,16 +136,7 @@ static inline ptrdiff_t brightest(const struct extraction *e, const uint8_t *unu
 }
 
 #define SET(name) name##_baseline
-#define LARGEST(x, n) largest_of(x, n)
-static inline uint16_t largest_of(const uint16_t *x, ptrdiff_t n)
-{
-    uint16_t top = 0;
-    for (ptrdiff_t i = 0; i < n; i++)
-        top = x[i] > top ? x[i] : top;
-    return top;
-}
 #include "_traces_lanes.h"
-#undef LARGEST
 #undef SET
 
 #ifdef AWLTA_X86
@@ -154,18 +145,14 @@ static inline uint16_t largest_of(const uint16_t *x, ptrdiff_t n)
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v3")
 #define SET(name) name##_v3
-#define LARGEST(x, n) ((n) < WIDEST ? largest_of(x, n) : largest_v3(x, n))
 #include "_traces_lanes.h"
-#undef LARGEST
 #undef SET
 #pragma GCC pop_options
 
 #pragma GCC push_options
 #pragma GCC target("arch=x86-64-v4")
 #define SET(name) name##_v4
-#define LARGEST(x, n) ((n) < WIDEST ? largest_of(x, n) : largest_v4(x, n))
 #include "_traces_lanes.h"
-#undef LARGEST
 #undef SET
 #pragma GCC pop_options
 

@@ -115,6 +115,7 @@ INLINE void SET(calibrate)(
     const uint16_t *raw, ptrdiff_t n, float pedestal, float dc_to_pe, float *row)
 {
     ptrdiff_t i = 0;
+#pragma GCC unroll 4
     for (; i + LANES <= n; i += LANES)
         *(v8sf_any *)(row + i) = (SET(counts)(raw + i) - pedestal) * dc_to_pe;
     for (; i < n; i++)
@@ -146,7 +147,7 @@ static float SET(sum)(const float *x, ptrdiff_t n)
     return sum;
 }
 
-/* Subtract the mean of the baseline's samples from a row. */
+/* Subtract the mean of the baseline's samples from a row, if there are any. */
 INLINE void SET(settle)(const struct extraction *e, float *row)
 {
     const ptrdiff_t start = e->how.baseline_start, end = smaller(e->how.baseline_end, e->n_samples);
@@ -157,23 +158,49 @@ INLINE void SET(settle)(const struct extraction *e, float *row)
         row[i] -= mean;
 }
 
+/* Whether a raw sample is above a threshold. */
+INLINE int SET(is_above)(const uint16_t *x, ptrdiff_t n, int32_t threshold)
+{
+#ifdef HAS_AVX2
+    if (n >= 16 && threshold >= 0) {
+        const __m256i most = _mm256_set1_epi16((short)threshold);
+        __m256i over = _mm256_subs_epu16(_mm256_loadu_si256((const __m256i *)(x + n - 16)), most);
+        for (ptrdiff_t i = 0; i < n - 16; i += 16) {
+            const __m256i some = _mm256_loadu_si256((const __m256i *)(x + i));
+            over = _mm256_or_si256(over, _mm256_subs_epu16(some, most));
+        }
+        return !_mm256_testz_si256(over, over);
+    }
+#endif
+    uint16_t top = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        top = x[i] > top ? x[i] : top;
+    return top > threshold;
+}
+
 /* Choose the gain unless it is given, and calibrate the chosen one. */
 static void SET(load_raw)(
     const struct extraction *e, const struct readout *o, const uint16_t *raw,
     const uint8_t *unusable, int8_t *gain)
 {
-    const ptrdiff_t n = e->n_samples;
-    for (ptrdiff_t p = 0; p < e->n_pixels; p++) {
-        if (o->choose)
-            gain[p] = (int8_t)(LARGEST(raw + p * n, n) > o->threshold);
-        const ptrdiff_t k = p + gain[p] * e->n_pixels;
-        float *row = e->rows + p * e->stride;
+    /* copies, since a gain that is stored might be one of these for all that the compiler knows */
+    const ptrdiff_t n = e->n_samples, n_pixels = e->n_pixels, stride = e->stride;
+    const float *pedestal = o->pedestal, *dc_to_pe = o->dc_to_pe;
+    const int32_t threshold = o->threshold;
+    const int choose = o->choose, has_baseline = e->how.baseline_start < e->how.baseline_end;
+    float *rows = e->rows;
+    for (ptrdiff_t p = 0; p < n_pixels; p++) {
+        if (choose)
+            gain[p] = (int8_t)SET(is_above)(raw + p * n, n, threshold);
+        const ptrdiff_t k = p + gain[p] * n_pixels;
+        float *row = rows + p * stride;
         if (unusable[p]) {
             memset(row, 0, (size_t)n * sizeof *row);
             continue;
         }
-        SET(calibrate)(raw + k * n, n, o->pedestal[k], o->dc_to_pe[k], row);
-        SET(settle)(e, row);
+        SET(calibrate)(raw + k * n, n, pedestal[k], dc_to_pe[k], row);
+        if (has_baseline)
+            SET(settle)(e, row);
     }
 }
 
