@@ -86,7 +86,9 @@ def kundu_chaudhuri(x: Floats, y: Floats, weights: Floats) -> list[float]:
     square = (u - a) ** 2 + (v - b) ** 2
     radius = np.sqrt(_mean(square, weights))
     residual, slope = square - radius**2, np.sqrt(square + radius**2 / 4)
-    error = _spread(residual, weights) / _spread(slope, weights) / weights.sum() / np.sqrt(8)
+    with np.errstate(invalid="ignore", divide="ignore"):  # slopes may all be equal
+        error = np.divide(_spread(residual, weights), _spread(slope, weights))
+    error = error / weights.sum() / np.sqrt(8)
     return [mean_x + a, mean_y + b, radius, error, error, error / 2]
 
 
