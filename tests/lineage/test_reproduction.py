@@ -129,13 +129,14 @@ def test_a_product_is_made_again_elsewhere_after_recipes_and_defaults_changed(pl
     path = deliver(tmp_path, state=CalibrationState.PE)
     place.say("ingest", str(path))
     place.say("make", "ImageParameters")
-    images = "awlta_recipes/camera_images.py"
+    methods = "awlta_recipes/methods.py"
     place.edit(
-        images, '"samples that are summed", default=7', '"samples that are summed", default=3'
+        methods, '"samples that are summed", default=7', '"samples that are summed", default=3'
     )
-    place.edit(images, "= pulses.charge, pulses.peak_time", "= 2 * pulses.charge, pulses.peak_time")
+    images = "awlta_recipes/camera_images.py"
+    place.edit(images, '"image": shown.pulses.charge', '"image": 2 * shown.pulses.charge')
     place.edit("awlta/kernels/flags.py", '"-O0"', '"-O1"')
-    place.edit("awlta_recipes/image_parameters.py", "default=8.0", "default=5.0")
+    place.edit(methods, "default=8.0", "default=5.0")
     elsewhere: tuple[str, ...] = ()
     if os.geteuid() == 0 and shutil.which("unshare"):
         elsewhere = ("unshare", "--uts", "sh", "-c", 'hostname elsewhere; exec "$@"', "-")
