@@ -1,8 +1,9 @@
 /* The extractor of long pulses, for _peaks_lanes.h: deconvolution, finer samples, leading edge.
  *
- * The definition is in float64. The peak of the neighbours' sum, which is most of the work, is first
- * looked for in float32 with a bound on its error; where another sample comes that near, the sum is
- * taken again in float64. The sum's own digits are never seen, so the reciprocal may be a quick one.
+ * The definition is in float64. The peak of the neighbours' sum, which is most of the work, is
+ * first looked for in float32 with a bound on its error; where another sample comes that near, the
+ * sum is taken again in float64. The sum's own digits are never seen, so the reciprocal may be a
+ * quick one.
  *
  * Of a fine sample U * i + j the phase is j: rows of float32 hold phase after phase.
  */
@@ -11,8 +12,8 @@
 #define AWLTA_MOST_FINE 64 /* fine samples of one: the bound of `FlashCam.upsampling` */
 #endif
 
-/* What a fine sample takes of the one before, its own and the next: a box filter of all fine samples
- * of one, forth and back. */
+/* What a fine sample takes of the one before, its own and the next: a box filter of all fine
+ * samples of one, forth and back. */
 INLINE void SET(weigh)(const struct extraction *e)
 {
     const double u = e->how.upsampling;
@@ -77,8 +78,8 @@ static int32_t SET(sure_peak)(const struct extraction *e, ptrdiff_t pixel, int i
     return best;
 }
 
-/* Fine samples of a pixel in float32, clipped if they are to be. Returns the bound of their error in
- * units of rounding, and what they are at most. */
+/* Fine samples of a pixel in float32, clipped if they are to be. Returns the bound of their error
+ * in units of rounding, and what they are at most. */
 INLINE float SET(refine)(
     const struct extraction *e, ptrdiff_t pixel, int is_clipped, float *fine, float *top)
 {
@@ -100,7 +101,8 @@ INLINE float SET(refine)(
         const float w0 = (float)e->weights[j], w1 = (float)e->weights[AWLTA_MOST_FINE + j],
                     w2 = (float)e->weights[2 * AWLTA_MOST_FINE + j];
         for (ptrdiff_t i = 0; i < n; i += LANES) {
-            v8sf x = SET(eight)(d + i - 1) * w0 + SET(eight)(d + i) * w1 + SET(eight)(d + i + 1) * w2;
+            v8sf x = SET(eight)(d + i - 1) * w0 + SET(eight)(d + i) * w1;
+            x += SET(eight)(d + i + 1) * w2;
             if (is_clipped) {
                 const v8sf size = (v8sf)((v8si)x & 0x7fffffff) + clipping;
 #ifdef HAS_AVX2
@@ -169,8 +171,8 @@ INLINE int32_t SET(fine_peak)(const struct extraction *e, ptrdiff_t pixel, int i
     return (at - phase * (int32_t)e->n_samples) * e->how.upsampling + phase;
 }
 
-/* Mean place of the fine samples around a peak that are above a fraction of it, in the difference of
- * neighbouring samples; the peak's own if there is none. */
+/* Mean place of the fine samples around a peak that are above a fraction of it, in the difference
+ * of neighbouring samples; the peak's own if there is none. */
 INLINE double SET(edge)(const struct extraction *e, const float *row, int32_t peak)
 {
     const int32_t u = e->how.upsampling, middle = peak / u;

@@ -300,7 +300,8 @@ static void SET(again)(
         memcpy(&peak, predicted + p0, (size_t)n_lanes * sizeof *predicted);
         const v8si none = {0}, is_early = peak < 2, is_late = peak > n - 4;
         const v8si kinds = SET(either_index)(is_late, none + 2, is_early & 1);
-        const v8si shift = SET(either_index)(is_late, none + 4, SET(either_index)(is_early, none, none + 2));
+        const v8si usual = SET(either_index)(is_early, none, none + 2);
+        const v8si shift = SET(either_index)(is_late, none + 4, usual);
         peak = SET(either_index)(is_early, none, peak);
         peak = SET(either_index)(peak > n - 3, none + (n - 1), peak);
         const v8si from = peak - shift, to = from + 5 + (is_late & 1), end = none + n;

@@ -3,8 +3,8 @@
  *
  * The traces of one event lie in room of their own, in rows of float32 that end on a full register:
  * what stands behind the last sample, in pixels that are not usable and behind the last pixel is 0.
- * Each lane does for its pixel what the twins in plain NumPy do, in the same order, so the digits do
- * not depend on the processor. Contraction must stay off (flags.py).
+ * Each lane does for its pixel what the twins in plain NumPy do, in the same order, so the digits
+ * do not depend on the processor. Contraction must stay off (flags.py).
  */
 
 #ifndef AWLTA_TRACES_H
@@ -38,7 +38,7 @@ struct how {
 struct extraction {
     struct how how;
     ptrdiff_t n_pixels, n_samples, stride; /* of a row, floats */
-    const int32_t *indptr, *indices;       /* neighbours of each pixel; NULL where none are needed */
+    const int32_t *indptr, *indices;       /* neighbours; NULL where none are needed */
     const float *correction;               /* of each gain, or NULL; three rows for two passes */
     ptrdiff_t n_gains;
     int careful; /* a sample may be NaN or so large that sums overflow */

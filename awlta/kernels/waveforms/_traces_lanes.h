@@ -260,7 +260,8 @@ INLINE v8si SET(first_maxima)(
 }
 
 /* Charge and time of the windows [first, after) of eight rows, sample after sample; both lie within
- * the waveform, and no window is longer than `span`. Without countable light the time is another. */
+ * the waveform, and no window is longer than `span`. Without countable light the time is another
+ * one. */
 INLINE void SET(integrate)(
     const struct extraction *e, const float *rows, v8si first, v8si after, ptrdiff_t span,
     v8sf otherwise, v8sf *charge, v8sf *time)
