@@ -26,6 +26,8 @@ from .waveforms.gain import gains, raw, threshold_counts
 assert PARAMETERS.itemsize == _chain.ROW_SIZE
 
 MOST_THREADS = 1024
+SLICES = 4
+"""Of the events, for each thread."""
 PIXELS = ("n_pixels",)
 CONSTANTS = ("n_gains", "n_pixels")
 
@@ -96,7 +98,7 @@ class Chain:
         time_shift: NDArray[np.float32] | None = None,
         interpolate: bool = False,
     ) -> None:
-        n_pixels = geometry.n_pixels
+        self._n_pixels = n_pixels = geometry.n_pixels
         if (pedestal is None) != (dc_to_pe is None):
             raise BadValue(
                 "a pedestal or a conversion, without the other",
@@ -162,7 +164,7 @@ class Chain:
             For arrays of another type or shape, or a gain that does not exist.
         """
         waveforms = self._checked(waveforms)
-        n_events, n_pixels = len(waveforms), self._geometry.n_pixels
+        n_events, n_pixels = len(waveforms), self._n_pixels
         shape = (n_events, n_pixels)
         if keep_images:
             charge, peak_time = np.empty(shape, np.float32), np.empty(shape, np.float32)
@@ -197,7 +199,7 @@ class Chain:
 
     def _checked(self, waveforms: NDArray[Any]) -> NDArray[Any]:
         """Return waveforms that are of this telescope."""
-        n_pixels = self._geometry.n_pixels
+        n_pixels = self._n_pixels
         if not self._is_raw:
             axes = ("n_events", "n_pixels", "n_samples")
             return checks.array("waveforms", waveforms, np.float32, axes, n_pixels=n_pixels)
@@ -212,11 +214,11 @@ class Chain:
 
     def _mask(self, unusable: NDArray[np.bool_], n_events: int) -> NDArray[np.uint8]:
         axes: tuple[str, ...] = PIXELS
-        lengths = {"n_pixels": self._geometry.n_pixels}
+        lengths = {"n_pixels": self._n_pixels}
         if np.ndim(unusable) != 1:
             axes, lengths["n_events"] = ("n_events", *PIXELS), n_events
         mask = checks.array("unusable", unusable, np.bool_, axes, **lengths) | self._unusable
-        shape = (n_events, self._geometry.n_pixels)
+        shape = (n_events, self._n_pixels)
         return np.broadcast_to(mask.view(np.uint8), shape)
 
     def _run(self, waveforms: NDArray[Any], *arrays: Any) -> None:
@@ -268,8 +270,9 @@ def _own(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _share(work: Any, n_events: int, threads: int) -> None:
-    """Have threads do slices of the events."""
+    """Have threads do slices of the events, several each, since one core may be slower."""
     threads = min(checks.whole("threads", threads, 1, MOST_THREADS), max(1, n_events))
-    ends = [n_events * n // threads for n in range(threads + 1)]
+    n_slices = min(SLICES * threads, max(1, n_events))
+    ends = [n_events * n // n_slices for n in range(n_slices + 1)]
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, (slice(*pair) for pair in pairwise(ends))))

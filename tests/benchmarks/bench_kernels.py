@@ -1,6 +1,6 @@
 """Kernels against ctapipe and against the memory: raw waveforms to image parameters, one core.
 
-    python tests/benchmarks/bench_kernels.py [--events 200] [--repeat 7] [--camera NAME] [--no-peer]
+    python tests/benchmarks/bench_kernels.py [--events 200] [--rounds 3] [--camera NAME] [--no-peer]
 
 ctapipe works on the same arrays in the same run if it is there (scripts/peers kernels). CPU time
 of one thread on one core, median of the repetitions; batch calls of ours, event by event for the
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cameras import CAMERAS, GAIN_THRESHOLD, PULSE_STEP, Arrays, Camera, synthetic_events
-from peers import ABSENT, Answers, Job, ask_ctapipe, ctapipe_python
+from peers import ABSENT, Job, ask_ctapipe, ctapipe_python
 
 from awlta import kernels
 
@@ -302,11 +302,26 @@ def _images_of(
     return images, times, masks
 
 
-def figures(bench: Bench, peer: Answers, bandwidth: float) -> list[dict[str, Any]]:
-    """Turn times into rates, with the peer and the limit where they apply."""
+Round = tuple[dict[str, float], dict[str, Any]]
+"""Times of ours and of the peer."""
+
+
+def one_round(bench: Bench, python: str | None) -> Round:
+    """Time ours, and the peer right after it: the machine is not equally fast all the time."""
+    bench.times, bench.jobs = {}, []
+    bench.run()
+    if python is None:
+        return bench.times, {}
+    peer = ask_ctapipe(python, bench.camera.described(), bench.arrays, bench.jobs)
+    return bench.times, peer.times
+
+
+def figures(bench: Bench, rounds: list[Round], bandwidth: float) -> list[dict[str, Any]]:
+    """Turn times into rates, with the peer and the limit where they apply; medians of rounds."""
     lines = []
     limit = bandwidth * bench.n_events / bench.events["waveforms"].nbytes
-    for stage, ours in bench.times.items():
+    for stage in rounds[0][0]:
+        ours = float(np.median([times[stage] for times, _ in rounds]))
         line: dict[str, Any] = {"figure": f"{bench.camera.name}_{stage}"}
         if stage == "two_threads":
             line |= {"value": round(ours, 2), "unit": "times one thread"}
@@ -316,13 +331,14 @@ def figures(bench: Bench, peer: Answers, bandwidth: float) -> list[dict[str, Any
             line |= {"value": round(1e6 / ours), "unit": "events/s"}
         if stage in INCLUDED:
             line["includes"] = INCLUDED[stage]
-        if stage in peer.times:
-            theirs = peer.times[stage]
+        if stage in rounds[0][1]:
+            theirs = float(np.median([peer[stage] for _, peer in rounds]))
+            ratio = float(np.median([peer[stage] / times[stage] for times, peer in rounds]))
             kind = "components" if stage == "all_parameters" else "functions"
             line |= {
-                "peer": f"ctapipe {peer.times['version']} {kind}",
+                "peer": f"ctapipe {rounds[0][1]['version']} {kind}",
                 "peer_value": round(1e6 / theirs),
-                "ratio": round(theirs / ours, 1),
+                "ratio": round(ratio, 1),
             }
         if stage.startswith("r0_to") or stage == "all_parameters":
             line |= {
@@ -354,7 +370,8 @@ def main() -> None:
     """Measure every camera and print."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--events", type=int, default=200)
-    parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="of ours and the peer, by turns")
     parser.add_argument("--camera", choices=[camera.name for camera in CAMERAS])
     parser.add_argument("--no-peer", action="store_true")
     chosen = parser.parse_args()
@@ -368,11 +385,9 @@ def main() -> None:
     for camera in CAMERAS:
         if chosen.camera in (None, camera.name):
             bench = Bench(camera, chosen.events, chosen.repeat)
-            bench.run()
-            peer = Answers()
-            if python:
-                peer = ask_ctapipe(python, camera.described(), bench.arrays, bench.jobs)
-            lines += figures(bench, peer, bandwidth)
+            rounds = [one_round(bench, python) for _ in range(chosen.rounds)]
+            share = read_bandwidth(chosen.repeat)
+            lines += figures(bench, rounds, share)
     show(lines)
     for line in lines:
         print(json.dumps(line))
