@@ -41,7 +41,8 @@ class ImageParameters(DataProduct):
         path, tel_id = self.images.retrieve(), telescope.tel_id
         self.n_events = self.n_showers = 0
         blocks: Iterable[Any] = self._described(path)
-        if self.images.cleaning is self.parameters:
+        own = self.images.cleaning
+        if own is not None and own.values() == self.parameters.values():
             blocks = event_files.parameter_blocks(path, tel_id)
         with event_files.new_event_file(self.create(".h5"), source, [telescope]) as file:
             for triggers in event_files.trigger_blocks(path):

@@ -23,6 +23,8 @@ from ...errors import (
     RecipeFailed,
     UndeclaredInput,
 )
+from ...persistent import Persistent, current_store
+from ...persistent.session import Session
 from ...storage.client import DataClient
 from ...storage.intent import Lease
 from ..files import block
@@ -304,6 +306,17 @@ def _store_one(
     return name, client.store(path, name, object_id=lease.object_id, attempt=lease.attempt)
 
 
+def _object_id(target: Persistent) -> str:
+    """Return the identity under which an input stands, or will stand, in the database.
+
+    A shared object that is not stored yet gives way to a stored one of equal content.
+    """
+    store = current_store()
+    if type(target).__shared__ and not target.is_stored and isinstance(store, Session):
+        return min(store.equals(target), default=target.object_id)
+    return target.object_id
+
+
 def provenance(product: DataProduct, declared: RecipeIdentity) -> dict[str, Any]:
     """Return what the identity block of a product's file says.
 
@@ -313,7 +326,7 @@ def provenance(product: DataProduct, declared: RecipeIdentity) -> dict[str, Any]
     inputs: dict[str, list[str]] = {}
     parameters: dict[str, Any] = {}
     for role, _, target in product.linked(inputs_only=True):
-        inputs.setdefault(role, []).append(target.object_id)
+        inputs.setdefault(role, []).append(_object_id(target))
         if hasattr(target, "values"):
             parameters[type(target).__name__] = {
                 k: str(v) if not isinstance(v, int | float | str | bool | None) else v

@@ -68,8 +68,10 @@ def _contents(role: str, old: Path, new: Path) -> Iterator[str]:
     if is_fits:
         yield from _fits(role, old, new)
         return
-    # h5py is heavy, and only files of its own kind need it
+    # h5py is heavy, and only files of its own kind need it; the other one lets it read what is
+    # compressed by other means than its own
     import h5py
+    import hdf5plugin  # noqa: F401
 
     if h5py.is_hdf5(old) and h5py.is_hdf5(new):
         with h5py.File(old) as before, h5py.File(new) as after:
