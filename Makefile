@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := pyproject.toml setup.py awlta/kernels/flags.py $(foreach end,pyx pxd h,$(wildcard awlta/kernels/*.$(end) awlta/kernels/*/*.$(end)))
-BENCHES := start kernels reading persistence storage sip dpu
+BENCHES := start kernels reading dl1 persistence storage sip dpu
 
 export PYTHON
 unexport PYTHONDONTWRITEBYTECODE # hundreds of processes would each compile every module
