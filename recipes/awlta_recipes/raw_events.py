@@ -22,6 +22,10 @@ from .raw_file import RawFile
 
 _log = logging.getLogger(__name__)
 
+BLOCK = 64
+"""Events that are measured together: the mean of medians depends on it, so it must not follow the
+size of an event."""
+
 CALIBRATION_RUNS = (EventKind.PEDESTAL, EventKind.FLATFIELD)
 
 
@@ -75,7 +79,8 @@ class RawEvents(DataProduct):
                 expected="raw counts: calibrating twice is refused",
                 do="Take a run of raw counts",
             )
-        for block in events.iterate(self.source.retrieve(), self.telescope.tel_id):
+        path, tel_id = self.source.retrieve(), self.telescope.tel_id
+        for block in events.iterate(path, tel_id, BLOCK):
             yield block.waveforms.astype(np.uint16, copy=False)
 
     def begin(self) -> datetime:

@@ -123,7 +123,7 @@ def test_a_limit_is_a_number_above_0(at_home, run, limit):
 
 def test_show_tells_what_a_class_is(at_home, run, ask):
     told = ask("show", "CleaningParameters")
-    assert told["doc"] == "Thresholds of the two-level tail cuts."
+    assert told["doc"] == "Which pixels are the shower: method and thresholds."
     picture = {"name": "picture", "type": "float", "unit": "p.e."}
     assert picture | {"doc": "least charge of a picture pixel"} in told["attributes"]
     told = ask("show", "CameraImages")
