@@ -130,7 +130,9 @@ def test_show_tells_what_a_class_is(at_home, run, ask):
     assert {link["name"]: link["class"] for link in told["links"]}["raw"] == "RawEvents"
     code, out, _ = run("show", "CameraImages")
     assert code == 0
-    assert out.startswith("Calibrated images of one telescope and run (DL1).\n")
+    assert out.startswith(
+        "Calibrated images of one telescope and run, and their parameters (DL1).\n"
+    )
     assert "the one valid at raw.calibration_time" in out
 
 

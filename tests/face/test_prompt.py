@@ -143,7 +143,7 @@ def test_help_tells_attributes_with_type_unit_and_meaning(awe):
     code, out, _ = awe("-c", "help(CleaningParameters)")
     assert code == 0
     told = [line.removeprefix(" |").strip() for line in out.splitlines()]
-    assert "Thresholds of the two-level tail cuts." in told
+    assert "Which pixels are the shower: method and thresholds." in told
     place = told.index("picture : float, p.e.")
     assert told[place + 1] == "least charge of a picture pixel"
     code, out, _ = awe("-c", "help(CameraImages)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, TypeVar
 
@@ -117,7 +118,8 @@ class Parameters(Persistent, shared=True):
         for name, value in self.values().items():
             attribute = type(self).__attributes__[name]
             unit = f" {attribute.unit}" if attribute.unit else ""
-            lines.append(f"  {name} = {value!r}{unit}    {attribute.doc}")
+            value = value.name if isinstance(value, Enum) else repr(value)
+            lines.append(f"  {name} = {value}{unit}    {attribute.doc}")
         return Text("\n".join(lines))
 
     def _draft_for(self, owner: Persistent, step: AnyLink) -> Parameters:
