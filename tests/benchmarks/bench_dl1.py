@@ -1,6 +1,6 @@
 """From a raw file to a stored DL1 product, against ctapipe-process and the bare reading loop.
 
-    AWLTA_TEST_DATA=folder python tests/benchmarks/bench_dl1.py [--events 1500] [--rounds 3]
+    AWLTA_TEST_DATA=folder python tests/benchmarks/bench_dl1.py [--events 500] [--rounds 3]
 
 The 30 LST events of the muon file are repeated to a long run. Ours is `CameraImages.make()`: read,
 calibrate, extract, clean, describe, write images and parameters, hash, store on the local
@@ -14,6 +14,7 @@ line.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -167,7 +168,7 @@ def measure(chosen: argparse.Namespace, folder: Path, python: str | None) -> lis
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--events", type=int, default=1500)
+    parser.add_argument("--events", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     if "AWLTA_TEST_DATA" not in os.environ:
@@ -176,7 +177,7 @@ def main() -> None:
     if python is None:
         print(f"Ours only: {ABSENT}")
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         lines = measure(chosen, Path(folder), python)
     for line in lines:
         print(json.dumps(line))
