@@ -27,27 +27,18 @@ class Worker:
         indices: NDArray[np.int32],
         without_light: NDArray[np.void],
     ) -> None: ...
-    def run_raw(
+    def run(
         self,
-        raw: NDArray[np.uint16],
-        unusable: NDArray[np.uint8] | None,
-        gain: NDArray[np.int8],
+        first: int,
+        last: int,
+        n_events: int,
+        waveforms: NDArray[np.uint16] | NDArray[np.float32],
+        unusable: NDArray[np.bool_] | None,
+        gain: NDArray[np.int8] | None,
         choose: bool,
-        charge: NDArray[np.float32],
-        peak_time: NDArray[np.float32],
-        is_valid: NDArray[np.uint8],
-        masks: NDArray[np.uint8],
-        rows: NDArray[np.void],
-    ) -> None: ...
-    def run_calibrated(
-        self,
-        traces: NDArray[np.float32],
-        unusable: NDArray[np.uint8] | None,
-        gain: NDArray[np.int8],
-        choose: bool,
-        charge: NDArray[np.float32],
-        peak_time: NDArray[np.float32],
-        is_valid: NDArray[np.uint8],
-        masks: NDArray[np.uint8],
+        charge: NDArray[np.float32] | None,
+        peak_time: NDArray[np.float32] | None,
+        is_valid: NDArray[np.bool_],
+        masks: NDArray[np.bool_],
         rows: NDArray[np.void],
     ) -> None: ...

@@ -5,7 +5,7 @@ Method: `_extractors.pxd`, `_interpolate.pxd`, `_cleaning.pxd` and `_description
 other. Twin: the stages by themselves. Called by `chain.py`, which checks.
 """
 
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t, uint16_t
 from libc.stdlib cimport calloc, free
 
@@ -28,6 +28,22 @@ cdef uint8_t* cut(uint8_t** rest, size_t n_bytes) noexcept nogil:
     cdef uint8_t* piece = rest[0]
     rest[0] += (n_bytes + 63) & ~<size_t>63
     return piece
+
+
+cdef uint8_t* address(array, Py_ssize_t n_bytes, bint is_written) except? NULL:
+    """Where an array begins that has so many bytes side by side; its caller keeps it.
+
+    Typed views would compare a type of a hundred words at each call, and tell nothing new: the
+    caller has checked.
+    """
+    cdef Py_buffer found
+    PyObject_GetBuffer(array, &found, PyBUF_WRITABLE if is_written else PyBUF_SIMPLE)
+    cdef uint8_t* begin = <uint8_t*>found.buf
+    cdef Py_ssize_t size = found.len
+    PyBuffer_Release(&found)
+    if size != n_bytes:
+        raise ValueError(f"an array of {size} bytes; expected {n_bytes}")
+    return begin
 
 
 cdef struct images_t:
@@ -61,6 +77,8 @@ cdef class Worker:
     cdef parameters_t without_light
     cdef const float* time_shift  # (n_gains, n_pixels) or NULL
     cdef const uint8_t* unusable
+    cdef Py_ssize_t event_size  # bytes of the waveforms of one
+    cdef bint is_raw
     cdef bint interpolates
     cdef bint describes
     cdef int32_t* bad
@@ -101,7 +119,10 @@ cdef class Worker:
             &h[0], n_gains, n_pixels, n_samples, &indptr[0], neighbors, &pixels[0, 0],
             &correction[0, 0] if correction.shape[0] else NULL, instructions, cut(&rest, for_traces)
         )
-        if pedestal is not None:
+        self.is_raw = pedestal is not None
+        self.event_size = n_pixels * n_samples * sizeof(float)
+        if self.is_raw:
+            self.event_size = n_gains * n_pixels * n_samples * sizeof(uint16_t)
             take_raw(
                 &self.extractor,
                 readout(
@@ -137,30 +158,19 @@ cdef class Worker:
     def __dealloc__(self):
         free(self.block)
 
-    cdef images_t images(
-        self, const uint8_t[:, :] unusable, int8_t[:, ::1] gain, float[:, ::1] charge,
-        float[:, ::1] peak_time
-    ):
-        """Say where pixels are written: in arrays of the caller, or in room of its own."""
-        cdef images_t found = images_t(
-            self.unusable, 0, self.gain, 0, self.charge, self.peak_time, 0
+    cdef inline bint extract(self, const uint8_t* samples, const images_t* e) noexcept nogil:
+        """Find the pulses of one event; return `is_valid`."""
+        if self.is_raw:
+            return extract_event(
+                &self.extractor, <const uint16_t*>samples, e.unusable, e.gain, e.charge,
+                e.peak_time
+            )
+        return extract_traces(
+            &self.extractor, <const float*>samples, e.unusable, e.gain, e.charge, e.peak_time
         )
-        if unusable is not None and unusable.shape[0]:
-            found.unusable = &unusable[0, 0]
-            found.unusable_step = unusable.strides[0]
-        if gain.shape[0]:
-            found.gain = &gain[0, 0]
-            found.gain_step = self.camera.n_pixels
-        if charge.shape[0]:
-            found.charge = &charge[0, 0]
-            found.peak_time = &peak_time[0, 0]
-            found.step = self.camera.n_pixels
-        return found
 
-    cdef inline void finish(
-        self, const images_t* e, uint8_t* mask, parameters_t* row
-    ) noexcept nogil:
-        """Go on from the pulses of one event."""
+    cdef inline void finish(self, const images_t* e) noexcept nogil:
+        """Shift the times of one event, and fill its unusable pixels if asked to."""
         cdef Py_ssize_t pixel
         cdef Py_ssize_t n_pixels = self.camera.n_pixels
         if self.time_shift is not NULL:
@@ -172,68 +182,55 @@ cdef class Worker:
                 e.unusable, n_pixels, self.camera.indptr, self.camera.indices, self.bad, e.charge,
                 e.peak_time
             )
-        if not self.describes:
-            return
+
+    cdef inline void describe(
+        self, const images_t* e, uint8_t* mask, parameters_t* row
+    ) noexcept nogil:
+        """Clean the image of one event, and describe what is left."""
         clean_event(&self.cleaning, e.charge, e.peak_time, mask)
         row[0] = self.without_light
         describe_one(&self.camera, e.charge, mask, e.peak_time, &self.place, row)
 
-    def run_raw(
-        self, const uint16_t[:, :, :, ::1] raw, const uint8_t[:, :] unusable,
-        int8_t[:, ::1] gain, bint choose, float[:, ::1] charge, float[:, ::1] peak_time,
-        uint8_t[::1] is_valid, uint8_t[:, ::1] masks, rows
+    def run(
+        self, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_events, waveforms, unusable, gain,
+        bint choose, charge, peak_time, is_valid, masks, rows
     ):
-        """Do all of it for every event.
+        """Do all of it for the events [first, last) of a batch of `n_events`.
 
-        `unusable` may be None, for the pixels of the chain. Gain, and charge with time, have a
-        row for each event, or none. `rows` is an array of `parameters_t`, as long; it and `masks`
-        are empty for a chain that describes nothing.
+        Arrays are of the whole batch. `unusable` may be None, for the pixels of the chain, or one
+        row for all events; `gain`, and `charge` with `peak_time`, may be None for images that
+        nobody wants. A chain that describes nothing leaves `masks` and `rows` alone.
         """
-        cdef Py_ssize_t event
+        cdef Py_ssize_t n_pixels = self.camera.n_pixels
+        cdef Py_ssize_t n = n_events * n_pixels
         cdef images_t e
-        cdef images_t batch = self.images(unusable, gain, charge, peak_time)
-        cdef Py_buffer found
+        cdef images_t batch = images_t(
+            self.unusable, 0, self.gain, 0, self.charge, self.peak_time, 0
+        )
+        cdef const uint8_t* samples = address(waveforms, n_events * self.event_size, False)
+        cdef uint8_t* valid = address(is_valid, n_events, True)
+        cdef uint8_t* mask = NULL
+        cdef parameters_t* row = NULL
+        cdef Py_ssize_t event
+        if unusable is not None:
+            batch.unusable_step = n_pixels if unusable.ndim == 2 else 0
+            batch.unusable = address(unusable, n if batch.unusable_step else n_pixels, False)
+        if gain is not None:
+            batch.gain = <int8_t*>address(gain, n, True)
+            batch.gain_step = n_pixels
+        if charge is not None:
+            batch.charge = <float*>address(charge, n * sizeof(float), True)
+            batch.peak_time = <float*>address(peak_time, n * sizeof(float), True)
+            batch.step = n_pixels
+        if self.describes:
+            mask = address(masks, n, True)
+            row = <parameters_t*>address(rows, n_events * sizeof(parameters_t), True)
         self.extractor.o.choose = choose
         self.extractor.local.o.choose = choose
-        # the type of the rows has a hundred words, which a memoryview would compare at each call
-        PyObject_GetBuffer(rows, &found, PyBUF_WRITABLE)
-        try:
-            with nogil:
-                for event in range(raw.shape[0]):
-                    e = of_event(&batch, event)
-                    is_valid[event] = extract_event(
-                        &self.extractor, &raw[event, 0, 0, 0], e.unusable, e.gain, e.charge,
-                        e.peak_time
-                    )
-                    self.finish(
-                        &e, &masks[event, 0] if self.describes else NULL,
-                        <parameters_t*>found.buf + event
-                    )
-        finally:
-            PyBuffer_Release(&found)
-
-    def run_calibrated(
-        self, const float[:, :, ::1] traces, const uint8_t[:, :] unusable, int8_t[:, ::1] gain,
-        bint choose, float[:, ::1] charge, float[:, ::1] peak_time, uint8_t[::1] is_valid,
-        uint8_t[:, ::1] masks, rows
-    ):
-        """Do it from waveforms in p.e. per sample; arguments as in `run_raw`."""
-        cdef Py_ssize_t event
-        cdef images_t e
-        cdef images_t batch = self.images(unusable, gain, charge, peak_time)
-        cdef Py_buffer found
-        PyObject_GetBuffer(rows, &found, PyBUF_WRITABLE)
-        try:
-            with nogil:
-                for event in range(traces.shape[0]):
-                    e = of_event(&batch, event)
-                    is_valid[event] = extract_traces(
-                        &self.extractor, &traces[event, 0, 0], e.unusable, e.gain, e.charge,
-                        e.peak_time
-                    )
-                    self.finish(
-                        &e, &masks[event, 0] if self.describes else NULL,
-                        <parameters_t*>found.buf + event
-                    )
-        finally:
-            PyBuffer_Release(&found)
+        with nogil:
+            for event in range(first, last):
+                e = of_event(&batch, event)
+                valid[event] = self.extract(samples + event * self.event_size, &e)
+                self.finish(&e)
+                if self.describes:
+                    self.describe(&e, mask + event * n_pixels, row + event)

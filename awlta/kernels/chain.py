@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from .waveforms import compiled
 from .waveforms.correction import Correction
 from .waveforms.extraction import Pulses
 from .waveforms.extractors import Extractor, LocalPeak
-from .waveforms.gain import gains, raw, threshold_counts
+from .waveforms.gain import MAX_SAMPLES, gains, raw, threshold_counts
 
 assert PARAMETERS.itemsize == _chain.ROW_SIZE
 
@@ -105,32 +105,24 @@ class Chain:
                 expected="both for raw waveforms, neither for calibrated ones",
                 do="Give pedestal= and dc_to_pe=",
             )
-        self._is_raw = pedestal is not None and dc_to_pe is not None
-        self._n_gains = 1
-        if pedestal is not None and dc_to_pe is not None:
-            known = {"n_pixels": n_pixels}
-            pedestal = _own(checks.array("pedestal", pedestal, np.float32, CONSTANTS, **known))
-            self._n_gains = known["n_gains"] = checks.whole("n_gains", len(pedestal), 1, 2)
-            dc_to_pe = _own(checks.array("dc_to_pe", dc_to_pe, np.float32, CONSTANTS, **known))
-        self._pedestal, self._dc_to_pe = pedestal, dc_to_pe
-        self._threshold = threshold_counts(gain_threshold)
+        self._is_raw = pedestal is not None
+        self._n_gains = n_gains = _n_gains(pedestal, time_shift, correction)
+        lengths = {"n_gains": n_gains, "n_pixels": n_pixels}
+        self._pedestal = _own("pedestal", pedestal, CONSTANTS, lengths)
+        self._dc_to_pe = _own("dc_to_pe", dc_to_pe, CONSTANTS, lengths)
+        self._time_shift = _own("time_shift", time_shift, CONSTANTS, lengths)
+        self._threshold = threshold_counts(gain_threshold, "gain_threshold")
         self._extractor, self._sampling_rate = extractor, sampling_rate
-        self._geometry, self._correction = geometry, correction
-        if time_shift is not None:
-            lengths = {"n_gains": self._n_gains, "n_pixels": n_pixels}
-            time_shift = _own(
-                checks.array("time_shift", time_shift, np.float32, CONSTANTS, **lengths)
-            )
-        self._time_shift = time_shift
+        self._geometry = geometry
+        self._correction = correction.copy() if isinstance(correction, np.ndarray) else correction
+        self._how(MAX_SAMPLES)  # what is wrong of any waveforms is said now
         if unusable is None:
             unusable = np.zeros(n_pixels, np.bool_)
         unusable = checks.array("unusable", unusable, np.bool_, PIXELS, n_pixels=n_pixels)
-        self._unusable: NDArray[np.bool_] = _own(unusable)
+        self._unusable: NDArray[np.bool_] = unusable.copy()
         self._interpolate = bool(interpolate)
         self._describes = cleaning is not None
-        self._rules = rules_of(cleaning or TailCuts(), n_pixels)
-        none = np.empty((0, n_pixels), np.float32)
-        self._no_images = (none, none, np.empty((0, n_pixels), np.int8))
+        self._rules = rules_of(TailCuts() if cleaning is None else cleaning, n_pixels)
         self._idle: dict[tuple[int, int], list[_chain.Worker]] = {}
 
     def __call__(
@@ -166,36 +158,28 @@ class Chain:
         waveforms = self._checked(waveforms)
         n_events, n_pixels = len(waveforms), self._n_pixels
         shape = (n_events, n_pixels)
+        charge = peak_time = gain = mask = None
         if keep_images:
             charge, peak_time = np.empty(shape, np.float32), np.empty(shape, np.float32)
-            gain = np.zeros(shape, np.int8)
-        else:
-            charge, peak_time, gain = self._no_images
         if selected_gain is not None:
             gain = gains(selected_gain, n_events, self._n_gains, n_pixels)
-        choose = selected_gain is None and self._n_gains == 2
-        mask = None if unusable is None else self._mask(unusable, n_events)
-        is_valid = np.empty(n_events, np.uint8)
+        elif keep_images:
+            gain = np.zeros(shape, np.int8)
+        if unusable is not None:
+            mask = checks.pixels("unusable", unusable, n_events, n_pixels) | self._unusable
+        choose = self._is_raw and selected_gain is None and self._n_gains == 2
         n_described = n_events if self._describes else 0
-        masks = np.empty((n_described, n_pixels), np.uint8)
-        rows = np.empty(n_described, PARAMETERS)
+        is_valid = np.empty(n_events, np.bool_)
+        masks, rows = np.empty((n_described, n_pixels), np.bool_), _rows(n_described)
+        arrays = (waveforms, mask, gain, choose, charge, peak_time, is_valid, masks, rows)
         if threads == 1:
-            self._run(waveforms, mask, gain, choose, charge, peak_time, is_valid, masks, rows)
+            self._run(0, n_events, arrays)
         else:
-            outputs = (charge, peak_time, is_valid, masks, rows)
-
-            def work(part: slice) -> None:
-                # what has no rows stays without
-                bad = None if mask is None else mask[part]
-                self._run(
-                    waveforms[part], bad, gain[part], choose, *(array[part] for array in outputs)
-                )
-
-            _share(work, n_events, threads)
+            _share(lambda first, last: self._run(first, last, arrays), n_events, threads)
         pulses = None
-        if keep_images:
-            pulses = Pulses(charge, peak_time, gain, is_valid.view(np.bool_))
-        return Showers(pulses, masks.view(np.bool_), rows)
+        if charge is not None and peak_time is not None and gain is not None:
+            pulses = Pulses(charge, peak_time, gain, is_valid)
+        return Showers(pulses, masks, rows)
 
     def _checked(self, waveforms: NDArray[Any]) -> NDArray[Any]:
         """Return waveforms that are of this telescope."""
@@ -212,36 +196,31 @@ class Chain:
             )
         return waveforms
 
-    def _mask(self, unusable: NDArray[np.bool_], n_events: int) -> NDArray[np.uint8]:
-        axes: tuple[str, ...] = PIXELS
-        lengths = {"n_pixels": self._n_pixels}
-        if np.ndim(unusable) != 1:
-            axes, lengths["n_events"] = ("n_events", *PIXELS), n_events
-        mask = checks.array("unusable", unusable, np.bool_, axes, **lengths) | self._unusable
-        shape = (n_events, self._n_pixels)
-        return np.broadcast_to(mask.view(np.uint8), shape)
-
-    def _run(self, waveforms: NDArray[Any], *arrays: Any) -> None:
-        """Have a worker that is idle, or a new one, do events."""
+    def _run(self, first: int, last: int, arrays: tuple[Any, ...]) -> None:
+        """Have a worker that is idle, or a new one, do some events of a batch."""
+        waveforms, *others = arrays
         instructions, n_samples = number_in_use(), waveforms.shape[-1]
         idle = self._idle.setdefault((n_samples, instructions), [])
         try:
             worker = idle.pop()
         except IndexError:
             worker = self._worker(n_samples, instructions)
-        run = worker.run_raw if self._is_raw else worker.run_calibrated
-        run(waveforms, *arrays)
+        worker.run(first, last, len(waveforms), waveforms, *others)
         idle.append(worker)
 
-    def _worker(self, n_samples: int, instructions: int) -> _chain.Worker:
-        geometry, n_gains = self._geometry, self._n_gains
-        shape = (geometry.n_pixels, n_samples, n_gains)
-        picture, boundary, rules = self._rules
-        how, factors, *_ = compiled.arguments(
-            self._extractor, shape, self._sampling_rate, geometry, self._correction
+    def _how(self, n_samples: int) -> compiled.CameraArguments:
+        """Check the extractor for waveforms of a length, and return it for compiled code."""
+        shape = (self._n_pixels, n_samples, self._n_gains)
+        return compiled.arguments(
+            self._extractor, shape, self._sampling_rate, self._geometry, self._correction
         )
+
+    def _worker(self, n_samples: int, instructions: int) -> _chain.Worker:
+        geometry = self._geometry
+        picture, boundary, rules = self._rules
+        how, factors, *_ = self._how(n_samples)
         return _chain.Worker(
-            n_gains,
+            self._n_gains,
             n_samples,
             self._pedestal,
             self._dc_to_pe,
@@ -264,15 +243,37 @@ class Chain:
         )
 
 
-def _own(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy that nobody else can change: compiled code keeps addresses of it."""
-    return array.copy()
+def _n_gains(pedestal: Any, time_shift: Any, correction: Any) -> int:
+    """Return of how many gains the constants are; without any there may be two."""
+    given = {"pedestal": pedestal, "time_shift": time_shift}
+    name = next((name for name in given if given[name] is not None), None)
+    if name is not None:
+        n_gains = len(checks.array(name, given[name], np.float32, CONSTANTS))
+    elif isinstance(correction, np.ndarray) and correction.ndim:
+        n_gains = correction.shape[-1]
+    else:
+        n_gains = 2
+    return checks.whole("n_gains", n_gains, 1, 2)
 
 
-def _share(work: Any, n_events: int, threads: int) -> None:
+def _own(
+    name: str, constants: Any, axes: tuple[str, ...], lengths: dict[str, int]
+) -> NDArray[np.float32] | None:
+    """Return a copy, checked, that nobody else can change: compiled code keeps its address."""
+    if constants is None:
+        return None
+    return checks.array(name, constants, np.float32, axes, **lengths).copy()
+
+
+def _rows(n: int) -> NDArray[np.void]:
+    """Make room for rows; `numpy.empty` takes several times as long for a type of many fields."""
+    return np.ndarray(n, PARAMETERS, np.empty(n * PARAMETERS.itemsize, np.uint8))
+
+
+def _share(work: Callable[[int, int], None], n_events: int, threads: int) -> None:
     """Have threads do slices of the events, several each, since one core may be slower."""
     threads = min(checks.whole("threads", threads, 1, MOST_THREADS), max(1, n_events))
     n_slices = min(SLICES * threads, max(1, n_events))
     ends = [n_events * n // n_slices for n in range(n_slices + 1)]
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, (slice(*pair) for pair in pairwise(ends))))
+        list(pool.map(work, ends[:-1], ends[1:]))

@@ -34,10 +34,7 @@ def array(
     BadValue
         For another type or byte order, a unit or a mask, a missing axis or a wrong length.
     """
-    plain = value
-    if type(plain) is not np.ndarray:
-        _no_mask_nor_unit(name, value)
-        plain = np.asarray(value)
+    plain = value if type(value) is np.ndarray else _plain(name, value)
     if plain.dtype.type is not dtype or not plain.dtype.isnative:
         raise BadValue(
             f"{name} is {plain.dtype} {plain.shape}",
@@ -49,7 +46,7 @@ def array(
         raise BadValue(
             f"{name} has shape {plain.shape}",
             expected=_form(dtype, axes, lengths),
-            do=f"Bring {name} into this shape; a single event needs an axis of length 1 in front",
+            do=f"Bring {name} into this shape{_ONE_EVENT if axes[0] == 'n_events' else ''}",
             name=name,
         )
     flags = plain.flags
@@ -58,7 +55,25 @@ def array(
     return plain.copy(order="C")
 
 
-def _no_mask_nor_unit(name: str, value: object) -> None:
+_ONE_EVENT = "; a single event needs an axis of length 1 in front"
+
+
+def pixels(name: str, value: object, n_events: int, n_pixels: int) -> NDArray[np.bool_]:
+    """Return a mask of the pixels of all events, bool (n_pixels), or of each, (n_events, n_pixels).
+
+    Raises
+    ------
+    BadValue
+        As `array`.
+    """
+    if np.ndim(value) == 1:  # type: ignore[arg-type]
+        return array(name, value, np.bool_, ("n_pixels",), n_pixels=n_pixels)
+    axes = ("n_events", "n_pixels")
+    return array(name, value, np.bool_, axes, n_events=n_events, n_pixels=n_pixels)
+
+
+def _plain(name: str, value: object) -> NDArray[Any]:
+    """Return what is not an array as one, unless it would lose something."""
     if hasattr(value, "mask") or hasattr(value, "unit"):
         raise BadValue(
             f"{name} is a {type(value).__name__}, whose mask or unit would be lost",
@@ -66,6 +81,15 @@ def _no_mask_nor_unit(name: str, value: object) -> None:
             do=f"Fill or convert {name} first, for instance with .filled() or .to_value()",
             name=name,
         )
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise BadValue(
+            f"{name} is a {type(value).__name__} that is no array",
+            expected="an array",
+            do=f"Look at the lengths of the rows of {name}",
+            name=name,
+        ) from error
 
 
 def _form(dtype: type[np.generic], axes: tuple[str, ...], lengths: dict[str, int]) -> str:
@@ -131,6 +155,20 @@ def real(name: str, value: Any, *, above: float = -math.inf) -> float:
         raise _no_number(name, value, expected) from error
     if not number > above:  # true of NaN as well
         raise _no_number(name, value, expected)
+    return number
+
+
+def finite(name: str, value: Any, *, above: float = -math.inf) -> float:
+    """Return a number greater than `above` that is not infinite.
+
+    Raises
+    ------
+    BadValue
+        As `real`, or for infinity.
+    """
+    number = real(name, value, above=above)
+    if math.isinf(number):
+        raise _no_number(name, value, "a finite number")
     return number
 
 

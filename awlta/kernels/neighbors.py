@@ -46,7 +46,7 @@ class Neighbors:
         indptr = checks.array("indptr", self.indptr, np.int32, ("n_pixels + 1",)).copy()
         n_pixels = checks.whole("number of pixels", len(indptr) - 1, 1, MAX_PIXELS)
         indices = _indices(self.indices)
-        if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
+        if indptr[0] != 0 or indptr[-1] != len(indices) or (indptr[1:] < indptr[:-1]).any():
             raise BadValue(
                 f"indptr runs from {indptr[0]} to {indptr[-1]} beside {len(indices)} indices",
                 expected=f"never falling, from 0 to {len(indices)}",

@@ -47,10 +47,7 @@ def interpolate(
     charge = checks.array("charge", charge, np.float32, AXES, n_pixels=n_pixels).copy()
     lengths = {"n_events": len(charge), "n_pixels": n_pixels}
     peak_time = checks.array("peak_time", peak_time, np.float32, AXES, **lengths).copy()
-    if np.ndim(is_bad) == 1:
-        mask = checks.array("is_bad", is_bad, np.bool_, ("n_pixels",), n_pixels=n_pixels)
-    else:
-        mask = checks.array("is_bad", is_bad, np.bool_, AXES, **lengths)
+    mask = checks.pixels("is_bad", is_bad, *charge.shape)
     _interpolate.interpolate(
         np.broadcast_to(mask.view(np.uint8), charge.shape),
         neighbors.indptr,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-
-from awlta.errors import BadValue
 
 from .. import checks
 
@@ -75,19 +72,10 @@ def fold_calibration(
     pedestal = checks.array("pedestal", pedestal, np.float32, axes)
     lengths = dict(zip(axes, pedestal.shape, strict=True))
     dc_to_pe = checks.array("dc_to_pe", dc_to_pe, np.float32, axes, **lengths)
-    scale, shift = _finite("scale", scale), _finite("shift", shift)
+    scale, shift = checks.finite("scale", scale), checks.finite("shift", shift)
     with np.errstate(all="ignore"):  # what comes of it is looked at below
         factor = (dc_to_pe.astype(np.float64) * scale).astype(np.float32)
         counts = shift / factor.astype(np.float64) if shift else np.zeros(factor.shape)
         folded = (pedestal.astype(np.float64) - counts).astype(np.float32)
     is_kept = np.isfinite(pedestal) & np.isfinite(factor) & (np.abs(counts) < MOST_COUNTS)
     return FoldedCalibration(np.where(is_kept, folded, pedestal), factor, ~is_kept)
-
-
-def _finite(name: str, value: float) -> float:
-    number = checks.real(name, value)
-    if math.isinf(number):
-        raise BadValue(
-            f"{name} is {number}", expected="a finite number", do=f"Choose another {name}"
-        )
-    return number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from .extractors import (
     TwoPass,
     Variance,
 )
+from .gain import MAX_SAMPLES
 
 _WHOLE = (
     *("method", "width", "shift", "peak_index", "local_weight", "n_brightest"),
@@ -35,6 +35,7 @@ _REAL = (
     *("sampling_rate", "core_threshold", "clipping", "descend_limit"),
     *("pole_zero", "gain_loss", "time_shift", "edge_shift"),
 )
+_FLAGS = ("leading_edge", "second_pass", "interpolate")
 HOW = np.dtype([(name, np.int32) for name in _WHOLE] + [(name, np.float64) for name in _REAL])
 """A row is the `struct how` of `_traces.h`."""
 
@@ -81,6 +82,7 @@ def arguments(
         For a camera or a correction that is missing or does not fit, or too few samples.
     """
     n_pixels, n_samples, n_gains = shape
+    checks.whole("n_samples of waveforms", n_samples, 1, MAX_SAMPLES)
     if type(extractor) not in _METHODS:
         raise BadValue(
             f"extractor is {extractor!r}",
@@ -90,10 +92,7 @@ def arguments(
         )
     _check_samples(extractor, n_samples)
     how = _how(extractor, n_pixels, n_samples)
-    rate = checks.real("sampling_rate", sampling_rate, above=0.0)
-    if not math.isfinite(rate):
-        raise BadValue("sampling_rate is infinite", expected="GHz", do="Look it up in the readout")
-    how["sampling_rate"] = rate
+    how["sampling_rate"] = checks.finite("sampling_rate", sampling_rate, above=0.0)
     if isinstance(extractor, FlashCam):
         factors = _deconvolve(how, correction, n_samples)
     else:
@@ -127,7 +126,7 @@ def _how(extractor: Extractor, n_pixels: int, n_samples: int) -> NDArray[np.void
     elif isinstance(extractor, TwoPass):
         given |= {"width": 5, "shift": 2}
     for name, value in given.items():
-        how[name] = value
+        how[name] = bool(value) if name in _FLAGS else value
     return how
 
 

@@ -15,20 +15,6 @@ from .correction import Correction
 from .extractors import Extractor, LocalPeak
 from .gain import gains, raw, threshold_counts
 
-RawArguments = tuple[
-    NDArray[np.uint16],
-    NDArray[np.float32],
-    NDArray[np.float32],
-    NDArray[np.uint8],
-    bool,
-    int,
-    int,
-    *compiled.CameraArguments,
-]
-"""Waveforms, pedestal, dc_to_pe, unusable, whether to choose the gain, threshold, the number of the
-instruction set, and what `compiled.arguments` returns: as compiled code takes them."""
-
-
 @dataclass(frozen=True, eq=False)
 class Pulses:
     """The pulses of a batch of events.
@@ -92,62 +78,31 @@ def extract_raw(
     BadValue
         For arrays of another type or shape, a gain that does not exist, or numbers out of range.
     """
-    arguments, gain = raw_arguments(
+    waveforms = raw(waveforms)
+    n_events, n_gains, n_pixels, n_samples = waveforms.shape
+    axes, lengths = ("n_gains", "n_pixels"), {"n_gains": n_gains, "n_pixels": n_pixels}
+    pedestal = checks.array("pedestal", pedestal, np.float32, axes, **lengths)
+    dc_to_pe = checks.array("dc_to_pe", dc_to_pe, np.float32, axes, **lengths)
+    gain = _gain(selected_gain, n_events, n_gains, n_pixels)
+    pulses = _blank(gain)
+    shape = (n_pixels, n_samples, n_gains)
+    camera = compiled.arguments(extractor, shape, sampling_rate, geometry, correction)
+    _extract.extract_raw(
         waveforms,
         pedestal,
         dc_to_pe,
-        extractor,
-        selected_gain,
-        threshold,
-        sampling_rate,
-        unusable,
-        geometry,
-        correction,
-    )
-    n_events, _, n_pixels, n_samples = arguments[0].shape
-    pulses = blank(n_events, n_pixels, gain)
-    _extract.extract_raw(
-        *arguments,
-        room(arguments[7], n_pixels, n_samples),
+        _unusable(unusable, n_events, n_pixels),
+        selected_gain is None and n_gains == 2,
+        threshold_counts(threshold),
+        number_in_use(),
+        *camera,
+        _room(camera[0], n_pixels, n_samples),
         gain,
         pulses.charge,
         pulses.peak_time,
         pulses.is_valid.view(np.uint8),
     )
     return pulses
-
-
-def raw_arguments(
-    waveforms: NDArray[np.uint16],
-    pedestal: NDArray[np.float32],
-    dc_to_pe: NDArray[np.float32],
-    extractor: Extractor,
-    selected_gain: NDArray[np.int8] | None,
-    threshold: float,
-    sampling_rate: float,
-    unusable: NDArray[np.bool_] | None,
-    geometry: CameraGeometry | None,
-    correction: Correction | None,
-) -> tuple[RawArguments, NDArray[np.int8]]:
-    """Check what `extract_raw` is given; return the compiled code's arguments, and the gains.
-
-    The gains are a copy of those given, or room for those to be chosen.
-    """
-    waveforms = raw(waveforms)
-    n_events, n_gains, n_pixels, n_samples = waveforms.shape
-    lengths = {"n_gains": n_gains, "n_pixels": n_pixels}
-    pedestal = checks.array("pedestal", pedestal, np.float32, ("n_gains", "n_pixels"), **lengths)
-    dc_to_pe = checks.array("dc_to_pe", dc_to_pe, np.float32, ("n_gains", "n_pixels"), **lengths)
-    if selected_gain is None:
-        gain = np.zeros((n_events, n_pixels), np.int8)
-    else:
-        gain = gains(selected_gain, n_events, n_gains, n_pixels)
-    mask = _unusable(unusable, n_events, n_pixels)
-    choose = selected_gain is None and n_gains == 2
-    chosen = (choose, threshold_counts(threshold), number_in_use())
-    shape = (n_pixels, n_samples, n_gains)
-    camera = compiled.arguments(extractor, shape, sampling_rate, geometry, correction)
-    return (waveforms, pedestal, dc_to_pe, mask, *chosen, *camera), gain
 
 
 def extract(
@@ -186,17 +141,14 @@ def extract(
     shape = (n_pixels, n_samples, None)
     camera = compiled.arguments(extractor, shape, sampling_rate, geometry, correction)
     n_gains = camera[1].shape[1] if len(camera[1]) else 2
-    if selected_gain is None:
-        gain = np.zeros((n_events, n_pixels), np.int8)
-    else:
-        gain = gains(selected_gain, n_events, n_gains, n_pixels)
-    pulses = blank(n_events, n_pixels, gain)
+    gain = _gain(selected_gain, n_events, n_gains, n_pixels)
+    pulses = _blank(gain)
     _extract.extract(
         waveforms,
         _unusable(unusable, n_events, n_pixels),
         number_in_use(),
         *camera,
-        room(camera[0], n_pixels, n_samples),
+        _room(camera[0], n_pixels, n_samples),
         gain,
         pulses.charge,
         pulses.peak_time,
@@ -205,19 +157,23 @@ def extract(
     return pulses
 
 
-def blank(n_events: int, n_pixels: int, gain: NDArray[np.int8]) -> Pulses:
+def _gain(
+    selected_gain: NDArray[np.int8] | None, n_events: int, n_gains: int, n_pixels: int
+) -> NDArray[np.int8]:
+    """Return a copy of the gains that are given, or room for those to be chosen."""
+    if selected_gain is None:
+        return np.zeros((n_events, n_pixels), np.int8)
+    return gains(selected_gain, n_events, n_gains, n_pixels)
+
+
+def _blank(gain: NDArray[np.int8]) -> Pulses:
     """Make room for the pulses of a batch."""
-    shape = (n_events, n_pixels)
-    return Pulses(
-        np.empty(shape, np.float32),
-        np.empty(shape, np.float32),
-        gain,
-        np.ones(n_events, np.bool_),
-    )
+    charge, peak_time = np.empty(gain.shape, np.float32), np.empty(gain.shape, np.float32)
+    return Pulses(charge, peak_time, gain, np.ones(len(gain), np.bool_))
 
 
-def room(how: NDArray[np.void], n_pixels: int, n_samples: int) -> NDArray[np.uint8]:
-    """Make room for an extractor to work in, for one thread."""
+def _room(how: NDArray[np.void], n_pixels: int, n_samples: int) -> NDArray[np.uint8]:
+    """Make room for an extractor to work in."""
     return np.zeros(_extract.room(how, n_pixels, n_samples), np.uint8)
 
 
@@ -225,12 +181,6 @@ def _unusable(
     unusable: NDArray[np.bool_] | None, n_events: int, n_pixels: int
 ) -> NDArray[np.uint8]:
     if unusable is None:
-        mask = np.zeros(n_pixels, np.bool_)
-    elif np.ndim(unusable) == 1:
-        mask = checks.array("unusable", unusable, np.bool_, ("n_pixels",), n_pixels=n_pixels)
-    else:
-        axes = ("n_events", "n_pixels")
-        mask = checks.array(
-            "unusable", unusable, np.bool_, axes, n_events=n_events, n_pixels=n_pixels
-        )
+        unusable = np.zeros(n_pixels, np.bool_)
+    mask = checks.pixels("unusable", unusable, n_events, n_pixels)
     return np.broadcast_to(mask.view(np.uint8), (n_events, n_pixels))

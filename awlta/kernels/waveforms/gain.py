@@ -14,7 +14,7 @@ from . import _gain
 
 RAW_AXES = ("n_events", "n_gains", "n_pixels", "n_samples")
 MAX_SAMPLES = 32767
-"""Longest raw waveform: its samples are counted in int16, eight at a time."""
+"""Longest waveform: its samples are counted in int16, eight at a time."""
 
 
 def select_gain(waveforms: NDArray[np.uint16], threshold: float = 4000.0) -> NDArray[np.int8]:
@@ -82,9 +82,9 @@ def raw(waveforms: NDArray[np.uint16]) -> NDArray[np.uint16]:
     return waveforms
 
 
-def threshold_counts(threshold: float) -> int:
+def threshold_counts(threshold: float, name: str = "threshold") -> int:
     """Counts are whole: more than 4000.7 is more than 4000."""
-    return math.floor(min(max(checks.real("threshold", threshold), -1.0), 65535.0))
+    return math.floor(min(max(checks.real(name, threshold), -1.0), 65535.0))
 
 
 def gains(

@@ -50,7 +50,7 @@ def integer_shift(
     -----
     The division that the calibration of the CTAO pipelines makes from DL0 to DL1.
     """
-    rate = checks.real("sampling_rate", sampling_rate, above=0.0)
+    rate = checks.finite("sampling_rate", sampling_rate, above=0.0)
     before = ("n_events", "n_gains")[: max(0, np.ndim(time_shift) - 1)]
     axes = (*before, "n_pixels")
     shift = checks.array("time_shift", time_shift, np.float32, axes)
