@@ -31,7 +31,6 @@ class Worker:
         self,
         first: int,
         last: int,
-        n_events: int,
         waveforms: NDArray[np.uint16] | NDArray[np.float32],
         unusable: NDArray[np.bool_] | None,
         gain: NDArray[np.int8] | None,

@@ -192,16 +192,17 @@ cdef class Worker:
         describe_one(&self.camera, e.charge, mask, e.peak_time, &self.place, row)
 
     def run(
-        self, Py_ssize_t first, Py_ssize_t last, Py_ssize_t n_events, waveforms, unusable, gain,
-        bint choose, charge, peak_time, is_valid, masks, rows
+        self, Py_ssize_t first, Py_ssize_t last, waveforms, unusable, gain, bint choose, charge,
+        peak_time, is_valid, masks, rows
     ):
-        """Do all of it for the events [first, last) of a batch of `n_events`.
+        """Do all of it for the events [first, last) of a batch.
 
         Arrays are of the whole batch. `unusable` may be None, for the pixels of the chain, or one
         row for all events; `gain`, and `charge` with `peak_time`, may be None for images that
         nobody wants. A chain that describes nothing leaves `masks` and `rows` alone.
         """
         cdef Py_ssize_t n_pixels = self.camera.n_pixels
+        cdef Py_ssize_t n_events = len(waveforms)
         cdef Py_ssize_t n = n_events * n_pixels
         cdef images_t e
         cdef images_t batch = images_t(

@@ -198,14 +198,13 @@ class Chain:
 
     def _run(self, first: int, last: int, arrays: tuple[Any, ...]) -> None:
         """Have a worker that is idle, or a new one, do some events of a batch."""
-        waveforms, *others = arrays
-        instructions, n_samples = number_in_use(), waveforms.shape[-1]
-        idle = self._idle.setdefault((n_samples, instructions), [])
+        key = arrays[0].shape[-1], number_in_use()
+        idle = self._idle.setdefault(key, [])
         try:
             worker = idle.pop()
         except IndexError:
-            worker = self._worker(n_samples, instructions)
-        worker.run(first, last, len(waveforms), waveforms, *others)
+            worker = self._worker(*key)
+        worker.run(first, last, *arrays)
         idle.append(worker)
 
     def _how(self, n_samples: int) -> compiled.CameraArguments:

@@ -25,7 +25,7 @@ def array(
         What the caller calls it.
     value : array of `dtype`, one axis for each name in `axes`
     axes : tuple of str
-        Names of the axes. All but ``n_events`` must have a length.
+        Names of the axes. All but ``n_events``, which is the first, must have a length.
     **lengths : int
         The lengths that are known, by axis.
 
@@ -98,10 +98,10 @@ def _form(dtype: type[np.generic], axes: tuple[str, ...], lengths: dict[str, int
 
 
 def _fits(shape: tuple[int, ...], axes: tuple[str, ...], lengths: dict[str, int]) -> bool:
-    if len(shape) != len(axes):
+    if len(shape) != len(axes) or 0 in (shape[1:] if axes[0] == "n_events" else shape):
         return False
-    for length, axis in zip(shape, axes, strict=True):  # a loop: a generator costs a microsecond
-        if length != lengths.get(axis, length) or not (length > 0 or axis == "n_events"):
+    for axis, length in lengths.items():  # a loop: a generator costs a microsecond
+        if shape[axes.index(axis)] != length:
             return False
     return True
 

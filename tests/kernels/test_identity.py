@@ -68,6 +68,17 @@ def test_every_compiled_source_is_a_stage():
     assert sources == {files[0] for files in flags.STAGES.values()}
 
 
+def test_every_module_that_decides_numbers_is_in_a_stage():
+    """What is computed in NumPy counts as much as what is compiled."""
+    others = {"__init__.py", "checks.py", "flags.py", "identity.py", "instructions.py"}
+    modules = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        if path.name not in others and "reference" not in path.parts
+    }
+    assert modules == {f for files in flags.STAGES.values() for f in files if f.endswith(".py")}
+
+
 def test_the_flags_keep_the_order_of_sums():
     assert not {"-ffast-math", "-Ofast", "-funsafe-math-optimizations"} & set(flags.COMPILE_ARGS)
     assert "-ffp-contract=off" in flags.COMPILE_ARGS

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Hillas parameters of cleaned images.
 
-Method: `_moments.pxd`. Twin: `reference.hillas`. Called by `images.py`, which checks and hands
+Method: `_moments.pxd`. Twin: `reference.hillas`. Called by `parameters.py`, which checks and hands
 in rows that are all NaN, the parameters of an image without light.
 """
 

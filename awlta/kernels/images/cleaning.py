@@ -219,7 +219,7 @@ def rules_of(cleaning: Cleaning, n_pixels: int) -> Rules:
     BadValue
         For what is no cleaning, or thresholds of another camera.
     """
-    if not isinstance(cleaning, METHODS):
+    if type(cleaning) not in METHODS:
         raise BadValue(
             f"cleaning is {cleaning!r}",
             expected=" or ".join(method.__name__ for method in METHODS),
@@ -271,7 +271,9 @@ def _above_noise(cleaning: NightSky, picture: NDArray[np.float32]) -> NDArray[np
     noise = checks.array(
         "pedestal_std", cleaning.pedestal_std, np.float32, ("n_pixels",), n_pixels=len(picture)
     )
-    raised: NDArray[np.float32] = np.maximum(noise * np.float32(cleaning.pedestal_factor), picture)
+    with np.errstate(all="ignore"):  # no noise at all, times infinity, is not a number either
+        factor = np.asarray(cleaning.pedestal_factor).astype(np.float32)
+        raised: NDArray[np.float32] = np.maximum(noise * factor, picture)
     return np.where(np.isnan(raised), np.float32(np.inf), raised)
 
 
@@ -316,5 +318,6 @@ def thresholds(name: str, value: Threshold, n_pixels: int) -> NDArray[np.float32
     """Return a threshold for every pixel; raise BadValue where one is NaN."""
     row = threshold(name, value)
     if isinstance(row, float):
-        return np.full(n_pixels, row, np.float32)
+        with np.errstate(over="ignore"):  # beyond all of float32, no pixel reaches it
+            return np.full(n_pixels, row, np.float32)
     return checks.array(name, row, np.float32, ("n_pixels",), n_pixels=n_pixels)

@@ -201,7 +201,7 @@ def remove_pixels(
     BadValue
         For arrays of another type, or that do not belong together.
     """
-    dtype = np.float32 if np.asarray(waveforms).dtype == np.float32 else np.uint16
+    dtype = np.float32 if np.asarray(waveforms).dtype.kind == "f" else np.uint16
     axes = ("n_events", "n_gains", "n_pixels", "n_samples")
     waveforms = checks.array("waveforms", waveforms, dtype, axes)
     n_events, _, n_pixels, _ = waveforms.shape

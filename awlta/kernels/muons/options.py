@@ -17,6 +17,7 @@ FITS: tuple[RingFit, ...] = get_args(RingFit)
 
 MOST_FITS = 100
 MOST_SECTORS = 10_000
+MOST_PLACES = 100
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class MuonTelescope:
         checks.real("max_wavelength", self.max_wavelength, above=self.min_wavelength)
         for name in ("hole_radius", "spe_width"):
             checks.real(name, getattr(self, name), above=-math.ulp(0.0))
-        checks.whole("oversampling", self.oversampling, 1, MOST_FITS)
+        checks.whole("oversampling", self.oversampling, 1, MOST_PLACES)
         if self.hole_radius >= self.mirror_radius:
             raise BadValue(
                 f"hole_radius is {self.hole_radius} for a mirror of radius {self.mirror_radius}",

@@ -154,6 +154,8 @@ def _fit_efficiency(
     x = geometry.x - muon["muonring_center_fov_lon"]
     y = geometry.y - muon["muonring_center_fov_lat"]
     close = np.abs(np.sqrt(x**2 + y**2) - radius) / radius < options.max_distance
+    if close.sum() <= options.min_ring_pixels:
+        return
     ring = Ring(x[close], y[close], radius, geometry, telescope)
-    if close.sum() > options.min_ring_pixels and ring.is_round_enough:
+    if ring.is_round_enough:
         fit_efficiency(image[close].astype(np.float64), ring, muon)

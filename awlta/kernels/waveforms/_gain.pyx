@@ -2,7 +2,7 @@
 """Choice of the gain channel from the raw high-gain samples.
 
 Method: a channel close to saturation is given up, low gain wherever a raw high-gain sample
-exceeds the threshold. Twin: `reference.select_gain`. Called by `waveforms.py`, which checks.
+exceeds the threshold. Twin: `reference.select_gain`. Called by `gain.py`, which checks.
 """
 
 from libc.stdint cimport int8_t, int32_t, uint16_t

@@ -1,6 +1,6 @@
 /* Pulses of raw waveforms, eight pixels at a time, compiled once for each set of instructions.
  *
- * Each lane does the same operations in the same order as _extract.pyx does for one pixel, which
+ * Each lane does the same operations in the same order as _pulses.pxd does for one pixel, which
  * is what the baseline has: the digits do not depend on the processor. Contraction must stay off
  * (flags.py).
  */

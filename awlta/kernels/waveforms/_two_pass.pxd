@@ -11,7 +11,7 @@ from libc.math cimport cos, isnan, rint, sin
 from libc.stdint cimport int8_t, int16_t, int32_t, uint8_t
 
 from awlta.kernels.images._interpolate cimport interpolate_one
-from awlta.kernels.images._islands cimport label_islands
+from awlta.kernels.images._islands cimport label_islands, label_of_brightest, sum_light
 from awlta.kernels.images._moments cimport (
     centre, covariance, gather, has_shape, hillas_t, light_t, principal_axes,
 )
@@ -76,16 +76,9 @@ cdef inline void keep_brightest_island(
     cdef int16_t n_islands = label_islands(
         two.mask, two.selected, n_selected, e.indptr, e.indices, two.stack, two.labels
     )
-    cdef int16_t island, best
-    cdef Py_ssize_t i
-    for island in range(n_islands + 1):
-        two.brightness[island] = 0.0
-    for i in range(n_selected):
-        two.brightness[two.labels[two.selected[i]]] += charge[two.selected[i]]
-    best = 1
-    for island in range(2, n_islands + 1):
-        if two.brightness[island] > two.brightness[best]:
-            best = island
+    cdef Py_ssize_t best, i
+    sum_light(charge, two.selected, n_selected, two.labels, n_islands, two.brightness)
+    best = label_of_brightest(two.brightness, n_islands)
     for i in range(n_selected):
         two.mask[two.selected[i]] = two.labels[two.selected[i]] == best
         two.labels[two.selected[i]] = 0  # as it must begin the next time

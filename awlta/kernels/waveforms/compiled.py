@@ -24,6 +24,7 @@ from .extractors import (
     SlidingWindowMax,
     TwoPass,
     Variance,
+    check_kind,
 )
 from .gain import MAX_SAMPLES
 
@@ -79,17 +80,10 @@ def arguments(
     Raises
     ------
     BadValue
-        For a camera or a correction that is missing or does not fit, or too few samples.
+        For a camera or a correction that is missing or does not fit, too few samples or too many.
     """
     n_pixels, n_samples, n_gains = shape
-    checks.whole("n_samples of waveforms", n_samples, 1, MAX_SAMPLES)
-    if type(extractor) not in _METHODS:
-        raise BadValue(
-            f"extractor is {extractor!r}",
-            expected="one of " + ", ".join(kind.__name__ for kind in _METHODS),
-            do="Make one, for instance LocalPeak(width=7, shift=3)",
-            name="extractor",
-        )
+    check_kind(extractor)
     _check_samples(extractor, n_samples)
     how = _how(extractor, n_pixels, n_samples)
     how["sampling_rate"] = checks.finite("sampling_rate", sampling_rate, above=0.0)
@@ -131,6 +125,7 @@ def _how(extractor: Extractor, n_pixels: int, n_samples: int) -> NDArray[np.void
 
 
 def _check_samples(extractor: Extractor, n_samples: int) -> None:
+    checks.whole("n_samples of waveforms", n_samples, 1, MAX_SAMPLES)
     needed = 1
     if isinstance(extractor, TwoPass) and n_samples > 1:
         needed = 5

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from awlta.errors import BadValue
 
 from .. import checks
-from .extractors import Extractor, FlashCam, FullWaveform, SlidingWindowMax, TwoPass, Variance
+from .extractors import (
+    Extractor,
+    FlashCam,
+    FullWaveform,
+    SlidingWindowMax,
+    TwoPass,
+    Variance,
+    check_kind,
+)
 
 Floats = NDArray[np.float64]
 
@@ -38,13 +46,7 @@ class Deconvolution:
 
     def __post_init__(self) -> None:
         for name in ("pole_zero", "gain_loss", "time_shift", "edge_shift"):
-            if not np.isfinite(checks.real(name, getattr(self, name))):
-                raise BadValue(
-                    f"{name} is infinite",
-                    expected="a number",
-                    do="Look at the reference pulse",
-                    name=name,
-                )
+            checks.finite(name, getattr(self, name))
 
 
 Correction = NDArray[np.float32] | Deconvolution
@@ -71,16 +73,26 @@ def pulse_correction(
     -------
     float32 (n_gains), for `TwoPass` float32 (3, n_gains), for `FlashCam` a `Deconvolution`
         The three are those of windows in the middle, at the begin and at the end. The
-        deconvolution is that of the first gain. 1 for `FullWaveform` and `Variance`.
+        deconvolution is that of the first gain. 1 for `FullWaveform` and `Variance`, and for a
+        window without light.
 
     Raises
     ------
     BadValue
-        For a pulse of another type or shape, or one that is too coarse or not contained.
+        For a pulse of another type or shape, one without light, too coarse or not contained, or
+        what is no extractor.
     """
     pulse = checks.array("pulse", pulse, np.float64, ("n_gains", "n_steps"))
-    step = checks.real("pulse_step", pulse_step, above=0.0)
-    sample = 1.0 / checks.real("sampling_rate", sampling_rate, above=0.0)
+    if not (np.isfinite(pulse).all() and (pulse.sum(axis=1) > 0).all()):
+        raise BadValue(
+            f"pulse runs from {pulse.min()} to {pulse.max()}, its sums are {pulse.sum(axis=1)}",
+            expected="finite numbers whose sum is positive, for each gain",
+            do="Look whether the reference pulse was read, and which sign it has",
+            name="pulse",
+        )
+    step = checks.finite("pulse_step", pulse_step, above=0.0)
+    sample = 1.0 / checks.finite("sampling_rate", sampling_rate, above=0.0)
+    check_kind(extractor)
     if isinstance(extractor, FlashCam):
         return _deconvolution(pulse[0], step, sample, extractor)
     if isinstance(extractor, FullWaveform | Variance):
@@ -108,8 +120,8 @@ def _window(pulse: Floats, step: float, sample: float, width: int, shift: int) -
     times = np.arange(0.0, length, step)[: len(pulse)]
     binned, _ = np.histogram(times, edges, weights=pulse, density=True)
     start = max(0, int(binned.argmax()) - shift)
-    inside = binned[start : start + width] * sample
-    return float(1.0 / inside.sum()) if len(inside) else 1.0
+    inside = (binned[start : start + width] * sample).sum()
+    return float(1.0 / inside) if inside else 1.0
 
 
 def _sliding(pulse: Floats, width: int) -> float:
@@ -162,7 +174,14 @@ def _deconvolution(pulse: Floats, step: float, sample: float, extractor: FlashCa
 
 def _tail(row: Floats) -> float:
     """Return the ratio of two samples where the pulse falls most steeply."""
-    steepest = int(np.diff(row).argmin()) + 1
+    steepest = int(np.diff(row).argmin()) + 1 if len(row) > 1 else 0
+    if steepest + 1 >= len(row) or row[steepest] == 0:
+        raise BadValue(
+            f"a pulse of {len(row)} samples that falls most steeply at {steepest}",
+            expected="a pulse that goes on falling where it has fallen most steeply",
+            do="Take a longer reference pulse, or another extractor",
+            name="pulse",
+        )
     return float(row[steepest + 1] / row[steepest])
 
 

@@ -9,7 +9,7 @@ none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from awlta.errors import BadValue
 
@@ -247,3 +247,15 @@ Extractor = (
     | FlashCam
     | Variance
 )
+
+
+def check_kind(extractor: object) -> None:
+    """Raise BadValue for what is no extractor, such as its name or its class."""
+    kinds = get_args(Extractor)
+    if type(extractor) not in kinds:
+        raise BadValue(
+            f"extractor is {extractor!r}",
+            expected="one of " + ", ".join(kind.__name__ for kind in kinds),
+            do="Make one, for instance LocalPeak(width=7, shift=3)",
+            name="extractor",
+        )

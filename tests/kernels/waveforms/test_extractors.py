@@ -24,7 +24,6 @@ from awlta.kernels import (
     extract_raw,
     instruction_set,
     instruction_sets,
-    pulse_correction,
     reference,
     use_instruction_set,
 )
@@ -349,6 +348,17 @@ def test_what_an_extractor_lacks_is_said(extractor, options, words):
         extract(ROW, extractor, **options)
 
 
+def test_a_waveform_longer_than_any_is_refused():
+    with pytest.raises(BadValue, match="n_samples of waveforms is 32768"):
+        extract(np.zeros((1, 1, 32768), np.float32))
+
+
+def test_whether_there_is_a_second_pass_is_not_rounded_down():
+    traces = passing(5)
+    wanted = extract(traces, TwoPass(), geometry=in_a_row(9))
+    assert same_bytes(extract(traces, TwoPass(second_pass=0.5), geometry=in_a_row(9)), wanted)
+
+
 def test_two_passes_need_five_samples():
     with pytest.raises(BadValue, match="at least 5 samples"):
         extract(ROW[..., :4], TwoPass(), geometry=in_a_row(3))
@@ -366,59 +376,11 @@ def test_two_passes_need_five_samples():
         (TwoPass, {"core_threshold": 0.0}),
         (FlashCam, {"upsampling": 65}),
         (FlashCam, {"clipping": -1.0}),
-        (Deconvolution, {"pole_zero": np.inf, "gain_loss": 1, "time_shift": 0, "edge_shift": 0}),
     ],
 )
 def test_numbers_that_make_no_method_are_refused(kind, wrong):
     with pytest.raises(BadValue, match=next(iter(wrong))):
         kind(**wrong)
-
-
-TRIANGLE = np.array([[0, 1, 2, 3, 4, 3, 2, 1, 0, 0]], np.float64)
-
-
-def test_charges_are_corrected_for_light_outside_of_the_window():
-    found = pulse_correction(np.concatenate([TRIANGLE, TRIANGLE]), 1.0, 1.0, LocalPeak(3, 1))
-    assert found.tolist() == pytest.approx([1.6, 1.6])
-    assert found.dtype == np.float32
-    assert charges(LocalPeak(1, 0), correction=found[:1]) == pytest.approx([12.8, 6.4, 3.2])
-
-
-def test_the_window_of_a_pulse_is_cut_where_it_begins():
-    assert pulse_correction(TRIANGLE, 1.0, 1.0, LocalPeak(4, 9)).tolist() == pytest.approx([16 / 6])
-    assert pulse_correction(TRIANGLE, 1.0, 1.0, LocalPeak(4, -9)).tolist() == [1.0]
-
-
-def test_a_sliding_window_is_put_on_the_finer_pulse():
-    assert pulse_correction(TRIANGLE, 0.5, 1.0, SlidingWindowMax(2)).tolist() == pytest.approx(
-        [16 / 12]
-    )
-
-
-def test_two_passes_have_three_windows():
-    found = pulse_correction(TRIANGLE, 1.0, 1.0, TwoPass())
-    assert found.tolist() == [[pytest.approx(16 / n)] for n in (14, 10, 13)]
-
-
-def test_methods_without_a_window_need_no_correction():
-    for extractor in (FullWaveform(), Variance()):
-        assert pulse_correction(TRIANGLE, 1.0, 1.0, extractor).tolist() == [1.0]
-
-
-def test_the_tail_of_a_pulse_tells_how_to_shorten_it():
-    decay = np.zeros((1, 40))
-    decay[0, 10:] = 0.5 ** np.arange(30)
-    extractor = FlashCam(1, 5, 2, time_profile_std=0.0, leading_edge=False)
-    found = pulse_correction(decay, 1.0, 1.0, extractor)
-    assert (found.pole_zero, found.time_shift, found.edge_shift) == (0.5, 0.0, 0.0)
-    assert found.gain_loss == pytest.approx(0.5)
-
-
-def test_a_pulse_too_coarse_or_not_contained_is_refused():
-    with pytest.raises(BadValue, match="steps no longer than a sample"):
-        pulse_correction(TRIANGLE, 2.0, 1.0, FlashCam())
-    with pytest.raises(BadValue, match="well inside"):
-        pulse_correction(TRIANGLE, 1.0, 1.0, FlashCam(1, 50, 2))
 
 
 def test_samples_of_float_events_do_not_depend_on_their_batch():
