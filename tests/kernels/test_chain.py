@@ -32,13 +32,26 @@ EXTRACTORS = (
     kernels.GlobalPeak(),
     kernels.SlidingWindowMax(width=3),
     kernels.TwoPass(),
+    kernels.BaselineSubtractedNeighborPeak(),
+    kernels.FlashCam(),
+    kernels.Variance(),
 )
+PULSE = np.exp(-0.5 * ((np.arange(100) - 50) / 8) ** 2) + np.linspace(1e-3, 0, 100)
 CLEANINGS = (
     CUTS,
     kernels.Mars(6.0, 3.0),
     kernels.Fact(6.0, 3.0),
     kernels.TimeConstrained(6.0, 3.0),
+    kernels.NightSky(6.0, 3.0, bright_threshold=30.0, island="brightest"),
 )
+
+
+def correction_of(extractor, n_gains):
+    """Return a correction that differs from gain to gain."""
+    found = kernels.pulse_correction(PULSE[None], 0.1, 1.5, extractor)
+    if isinstance(found, kernels.Deconvolution):
+        return found
+    return np.concatenate([found, 2 * found], axis=-1)[..., :n_gains].copy()
 
 
 def bytes_of(showers):
@@ -57,13 +70,24 @@ def bytes_of(showers):
     st.integers(5, 40),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
     st.integers(1, 9),
     st.sampled_from(EXTRACTORS),
     st.sampled_from(CLEANINGS),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_one_pass_gives_what_its_stages_give(
-    camera, seed, n_events, n_gains, n_samples, is_given, interpolate, threads, extractor, cleaning
+    camera,
+    seed,
+    n_events,
+    n_gains,
+    n_samples,
+    is_given,
+    is_corrected,
+    interpolate,
+    threads,
+    extractor,
+    cleaning,
 ):
     raw, pedestal, factor = events_of(seed, n_events, n_gains, camera.n_pixels, n_samples)
     rng = np.random.default_rng(seed)
@@ -71,6 +95,8 @@ def test_one_pass_gives_what_its_stages_give(
     gain = rng.integers(0, n_gains, shape).astype(np.int8) if is_given else None
     always, now = rng.random(camera.n_pixels) < 0.02, rng.random(shape) < 0.02
     late = rng.normal(0, 1, (n_gains, camera.n_pixels)).astype(np.float32)
+    is_corrected |= isinstance(extractor, kernels.FlashCam)
+    correction = correction_of(extractor, n_gains) if is_corrected else None
     pulses = kernels.extract_raw(
         raw,
         pedestal,
@@ -81,6 +107,7 @@ def test_one_pass_gives_what_its_stages_give(
         sampling_rate=1.5,
         unusable=always | now,
         geometry=camera,
+        correction=correction,
     )
     shift = np.where(always | now, 0, late[pulses.selected_gain, np.arange(camera.n_pixels)])
     charge, peak_time = pulses.charge, pulses.peak_time - shift.astype(np.float32)
@@ -97,6 +124,7 @@ def test_one_pass_gives_what_its_stages_give(
         gain_threshold=2000.0,
         sampling_rate=1.5,
         unusable=always,
+        correction=correction,
         time_shift=late,
         interpolate=interpolate,
     )
@@ -126,6 +154,51 @@ def test_calibrated_waveforms_go_through_the_same_chain(camera):
     assert bytes_of(Chain(camera, CUTS)(traces)) == bytes_of(from_raw)
 
 
+@pytest.mark.parametrize("extractor", EXTRACTORS, ids=lambda e: type(e).__name__)
+def test_calibrated_waveforms_may_be_of_two_gains(camera, extractor):
+    raw, _, _ = events_of(9, 4, 1, camera.n_pixels, 30)
+    traces = (raw[:, 0].astype(np.float32) - 300) * np.float32(0.05)
+    gain = (np.arange(camera.n_pixels) % 2).astype(np.int8)[None].repeat(4, axis=0)
+    how = {"sampling_rate": 1.5, "correction": correction_of(extractor, 2)}
+    chain = Chain(camera, CUTS, extractor=extractor, **how)
+    found = chain(traces, selected_gain=gain).pulses
+    wanted = kernels.extract(traces, extractor, selected_gain=gain, geometry=camera, **how)
+    for name in ("charge", "peak_time", "selected_gain", "is_valid"):
+        assert getattr(found, name).tobytes() == getattr(wanted, name).tobytes(), name
+
+
+def test_what_does_not_depend_on_events_is_checked_when_the_chain_is_made(camera):
+    raw, pedestal, factor = events_of(1, 2, 2, camera.n_pixels, 20)
+    for wrong, words in (
+        ({"extractor": "LocalPeak"}, "extractor is 'LocalPeak'"),
+        ({"extractor": kernels.FlashCam()}, "correction is None for FlashCam"),
+        ({"extractor": kernels.LocalPeak, "correction": None}, "extractor is"),
+        ({"sampling_rate": 0.0}, "sampling_rate is 0.0"),
+        ({"gain_threshold": np.nan}, "gain_threshold is nan"),
+        ({"correction": np.ones(3, np.float32)}, "correction has shape"),
+        ({"time_shift": pedestal[:1]}, "time_shift has shape"),
+        ({"pedestal": pedestal[:, 1:].copy()}, "pedestal has shape"),
+        ({"dc_to_pe": factor.astype(float)}, "dc_to_pe is float64"),
+        ({"unusable": np.zeros(3, np.bool_)}, "unusable has shape"),
+    ):
+        with pytest.raises(BadValue, match=words):
+            Chain(camera, CUTS, **({"pedestal": pedestal, "dc_to_pe": factor} | wrong))
+    with pytest.raises(BadValue, match="cleaning is 0"):
+        Chain(camera, 0)
+
+
+def test_a_camera_of_one_pixel_and_no_events_go_through_a_chain():
+    one = kernels.CameraGeometry.from_positions(np.zeros(1), np.zeros(1), "square", area=1.0)
+    for extractor in EXTRACTORS:
+        correction = correction_of(extractor, 1)
+        chain = Chain(one, CUTS, extractor=extractor, correction=correction, interpolate=True)
+        for traces in (np.full((2, 1, 9), np.nan, np.float32), np.ones((2, 1, 1), np.float32)):
+            found = chain(traces, unusable=np.array([[True], [False]]), threads=2)
+            assert found.pulses.charge[0].tolist() == [0.0]
+            assert found.parameters["n_pixels"].tolist() == [-1, -1]
+            assert chain(traces[:0], threads=3, keep_images=False).parameters.shape == (0,)
+
+
 def test_eight_threads_share_one_chain(camera):
     raw, pedestal, factor = events_of(7, 40, 2, camera.n_pixels, 30)
     chain = Chain(camera, CUTS, pedestal=pedestal, dc_to_pe=factor)
@@ -138,11 +211,21 @@ def test_eight_threads_share_one_chain(camera):
 def test_changing_an_array_afterwards_changes_nothing(camera):
     raw, pedestal, factor = events_of(8, 3, 2, camera.n_pixels, 30)
     unusable = np.zeros(camera.n_pixels, np.bool_)
-    chain = Chain(camera, CUTS, pedestal=pedestal, dc_to_pe=factor, unusable=unusable)
+    late, correction = pedestal / 100, np.array([1.25, 1.5], np.float32)
+    chain = Chain(
+        camera,
+        CUTS,
+        pedestal=pedestal,
+        dc_to_pe=factor,
+        unusable=unusable,
+        time_shift=late,
+        correction=correction,
+    )
     wanted = bytes_of(chain(raw))
-    for array in (pedestal, factor, unusable):
+    for array in (pedestal, factor, unusable, late, correction):
         array[:] = 1
     assert bytes_of(chain(raw)) == wanted
+    assert bytes_of(chain(raw, threads=2)) == wanted  # by a worker that is made now
 
 
 def test_waveforms_of_another_camera_and_no_threads_are_refused(camera):

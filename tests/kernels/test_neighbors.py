@@ -111,6 +111,7 @@ def test_the_lists_are_copied_and_cannot_be_written():
         ([0, 1, 3], [1, 0]),
         ([1, 1, 2], [1, 0]),
         ([0, 2, 1, 2], [1, 0]),
+        ([0, 2**31 - 1, -2, 2], [1, 0]),  # the second step wraps around to a rise
         ([0], []),
         ([], []),
         ([0] * 32769, []),

@@ -275,6 +275,27 @@ def test_what_is_no_cleaning_is_refused(cleaning):
         clean(np.ones((1, 3), np.float32), line(3), cleaning)
 
 
+def test_a_threshold_beyond_all_charges_is_never_reached():
+    assert kept([9, 3e38, 9], TailCuts(1e40, 4, min_picture_neighbors=0)) == []
+    silent = np.zeros(3, np.float32)
+    for factor in (1e40, np.inf):  # times no noise
+        sky = replace(BARE, pedestal_std=silent, pedestal_factor=factor, boundary=1e40)
+        assert kept([9, 9, 9], sky) == []
+
+
+def test_a_cleaning_of_ones_own_is_refused():
+    class Own(TailCuts):
+        """Would be taken for tail cuts."""
+
+    with pytest.raises(BadValue, match="cleaning is"):
+        clean(np.ones((1, 3), np.float32), line(3), Own())
+
+
+def test_rows_of_different_lengths_are_no_images():
+    with pytest.raises(BadValue, match="images is a list that is no array"):
+        clean([[1.0], [1.0, 2.0]], line(2), TailCuts())
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
