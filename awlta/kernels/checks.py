@@ -100,10 +100,8 @@ def _form(dtype: type[np.generic], axes: tuple[str, ...], lengths: dict[str, int
 def _fits(shape: tuple[int, ...], axes: tuple[str, ...], lengths: dict[str, int]) -> bool:
     if len(shape) != len(axes) or 0 in (shape[1:] if axes[0] == "n_events" else shape):
         return False
-    for axis, length in lengths.items():  # a loop: a generator costs a microsecond
-        if shape[axes.index(axis)] != length:
-            return False
-    return True
+    known = [shape[axes.index(axis)] for axis in lengths]  # a generator costs a microsecond
+    return known == [*lengths.values()]
 
 
 def values_within(name: str, values: NDArray[Any], low: int, high: int) -> None:

@@ -168,7 +168,7 @@ def test_calibrated_waveforms_may_be_of_two_gains(camera, extractor):
 
 
 def test_what_does_not_depend_on_events_is_checked_when_the_chain_is_made(camera):
-    raw, pedestal, factor = events_of(1, 2, 2, camera.n_pixels, 20)
+    _, pedestal, factor = events_of(1, 2, 2, camera.n_pixels, 20)
     for wrong, words in (
         ({"extractor": "LocalPeak"}, "extractor is 'LocalPeak'"),
         ({"extractor": kernels.FlashCam()}, "correction is None for FlashCam"),

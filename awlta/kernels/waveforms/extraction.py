@@ -15,6 +15,7 @@ from .correction import Correction
 from .extractors import Extractor, LocalPeak
 from .gain import gains, raw, threshold_counts
 
+
 @dataclass(frozen=True, eq=False)
 class Pulses:
     """The pulses of a batch of events.
