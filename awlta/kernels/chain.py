@@ -108,9 +108,9 @@ class Chain:
         self._is_raw = pedestal is not None
         self._n_gains = n_gains = _n_gains(pedestal, time_shift, correction)
         lengths = {"n_gains": n_gains, "n_pixels": n_pixels}
-        self._pedestal = _own("pedestal", pedestal, CONSTANTS, lengths)
-        self._dc_to_pe = _own("dc_to_pe", dc_to_pe, CONSTANTS, lengths)
-        self._time_shift = _own("time_shift", time_shift, CONSTANTS, lengths)
+        self._pedestal = _own("pedestal", pedestal, lengths)
+        self._dc_to_pe = _own("dc_to_pe", dc_to_pe, lengths)
+        self._time_shift = _own("time_shift", time_shift, lengths)
         self._threshold = threshold_counts(gain_threshold, "gain_threshold")
         self._extractor, self._sampling_rate = extractor, sampling_rate
         self._geometry = geometry
@@ -141,7 +141,8 @@ class Chain:
         waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
             Or, calibrated, float32 (n_events, n_pixels, n_samples), p.e. per sample.
         selected_gain : int8 (n_events, n_pixels), optional
-            The choice already made; otherwise as `select_gain`.
+            The choice already made; otherwise as `select_gain`. Calibrated waveforms are of these
+            gains, otherwise of the high one.
         unusable : bool (n_pixels) or (n_events, n_pixels), optional
             Pixels that are not usable in these events, beside those of the chain.
         keep_images : bool
@@ -153,7 +154,8 @@ class Chain:
         Raises
         ------
         BadValue
-            For arrays of another type or shape, or a gain that does not exist.
+            For arrays of another type or shape, a gain that does not exist, waveforms too short for
+            the extractor, or no threads.
         """
         waveforms = self._checked(waveforms)
         n_events, n_pixels = len(waveforms), self._n_pixels
@@ -255,13 +257,11 @@ def _n_gains(pedestal: Any, time_shift: Any, correction: Any) -> int:
     return checks.whole("n_gains", n_gains, 1, 2)
 
 
-def _own(
-    name: str, constants: Any, axes: tuple[str, ...], lengths: dict[str, int]
-) -> NDArray[np.float32] | None:
+def _own(name: str, constants: Any, lengths: dict[str, int]) -> NDArray[np.float32] | None:
     """Return a copy, checked, that nobody else can change: compiled code keeps its address."""
     if constants is None:
         return None
-    return checks.array(name, constants, np.float32, axes, **lengths).copy()
+    return checks.array(name, constants, np.float32, CONSTANTS, **lengths).copy()
 
 
 def _rows(n: int) -> NDArray[np.void]:

@@ -34,7 +34,7 @@ def array(
     BadValue
         For another type or byte order, a unit or a mask, a missing axis or a wrong length.
     """
-    plain = value if type(value) is np.ndarray else _plain(name, value)
+    plain = _plain(name, value)
     if plain.dtype.type is not dtype or not plain.dtype.isnative:
         raise BadValue(
             f"{name} is {plain.dtype} {plain.shape}",
@@ -66,14 +66,17 @@ def pixels(name: str, value: object, n_events: int, n_pixels: int) -> NDArray[np
     BadValue
         As `array`.
     """
-    if np.ndim(value) == 1:  # type: ignore[arg-type]
-        return array(name, value, np.bool_, ("n_pixels",), n_pixels=n_pixels)
+    plain = _plain(name, value)
+    if plain.ndim == 1:
+        return array(name, plain, np.bool_, ("n_pixels",), n_pixels=n_pixels)
     axes = ("n_events", "n_pixels")
-    return array(name, value, np.bool_, axes, n_events=n_events, n_pixels=n_pixels)
+    return array(name, plain, np.bool_, axes, n_events=n_events, n_pixels=n_pixels)
 
 
 def _plain(name: str, value: object) -> NDArray[Any]:
-    """Return what is not an array as one, unless it would lose something."""
+    """Return what is no plain array as one, unless it would lose something."""
+    if type(value) is np.ndarray:
+        return value
     if hasattr(value, "mask") or hasattr(value, "unit"):
         raise BadValue(
             f"{name} is a {type(value).__name__}, whose mask or unit would be lost",
