@@ -278,5 +278,9 @@ def test_parameters_are_those_of_ctapipe(source):
                 np.testing.assert_array_equal(ours, theirs, err_msg=name)
             elif name in IN_FLOAT32:
                 np.testing.assert_allclose(ours, theirs, 1e-3, 1e-3, err_msg=name)
-            elif not name.startswith("timing_"):
+            elif name.startswith("timing_"):
+                # both begin at random, and some lines have several ends
+                apart = ~np.isclose(ours, theirs, 0.05, 1e-3, equal_nan=True)
+                assert apart.sum() <= max(2, 0.2 * len(apart)), name
+            else:
                 np.testing.assert_allclose(ours, theirs, 1e-5, 1e-6, err_msg=name)
