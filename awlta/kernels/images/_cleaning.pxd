@@ -117,6 +117,8 @@ cdef inline Py_ssize_t label_chosen(
         bit, level, way.chosen, n_chosen, way.indptr, way.indices, way.stack, way.labels
     )
     cdef Py_ssize_t i
+    if n_islands == 1:
+        return 1
     if by_light:
         sum_light(image, way.chosen, n_chosen, way.labels, n_islands, way.light)
         return label_of_brightest(way.light, n_islands)
