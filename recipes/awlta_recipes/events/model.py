@@ -344,13 +344,15 @@ def seconds_since(start: datetime | None, nanoseconds: int) -> float:
     return (nanoseconds - 1000 * microseconds) * 1e-9
 
 
-def damaged(path: Path, found: str, *, expected: str, place: str = "") -> BadInput:
+def damaged(
+    path: Path, found: str, *, expected: str, place: str = "", do: str = ""
+) -> BadInput:
     """Return the error for a file that cannot be used, naming the place of the fault."""
     where = f" at {place}" if place else ""
     return BadInput(
         f"{path.name}: {found}{where}",
         expected=expected,
-        do="Fetch the file again and compare its digest with that of the source",
+        do=do or "Fetch the file again and compare its digest with that of the source",
         file=path.name,
         place=place,
     )
