@@ -11,7 +11,6 @@ import numpy as np
 from .eventdata import (
     EventDataReader,
     EventDataWriter,
-    EventType,
     Frame,
     Header,
     Observation,
@@ -23,11 +22,6 @@ from .instrument import Telescope
 from .raw_file import RawFile
 
 _SITES = {"CTAO-North", "CTAO-South"}
-_TYPES = {
-    EventKind.PEDESTAL: EventType.PEDESTAL,
-    EventKind.FLATFIELD: EventType.FLATFIELD,
-    EventKind.CALIBRATION: EventType.OTHER_CALIBRATION,
-}
 
 
 def new_event_file(path: Path, source: RawFile, telescopes: Sequence[Telescope]) -> EventDataWriter:
@@ -57,12 +51,11 @@ def triggers(
         Since the start of the run.
     taking_part : bool (n_events, n_telescopes)
     """
-    kind = _TYPES.get(source.kind, EventType.SUBARRAY)
     return {
         "event_id": event_id,
         "time": times.since(source.start, time),
         "tels_with_trigger": taking_part,
-        "event_type": np.full(len(event_id), int(kind)),
+        "event_type": np.full(len(event_id), int(source.kind.event_type)),
     }
 
 

@@ -15,7 +15,7 @@ from awlta.errors import BadInput, BadValue, NotFound
 from awlta.lineage.files.block import SIZE, content_digest, read_block, seal
 from awlta_recipes import eventdata
 from awlta_recipes.eventdata import EventDataReader, EventDataWriter, times
-from awlta_recipes.events import CameraDescription, TelescopeDescription
+from awlta_recipes.events import CameraDescription, EventType, TelescopeDescription
 
 GEOMETRY = "dl2/event/subarray/geometry/HillasReconstructor"
 
@@ -58,7 +58,7 @@ def test_triggers_of_telescopes_follow_from_those_of_the_array(event_file, rows)
     first = each[each["event_id"] == array["event_id"][0]]
     np.testing.assert_array_equal(first["tel_id"], np.array([1, 2, 12])[mask[0]])
     np.testing.assert_array_equal(first["time"], np.repeat(array["time"][:1], mask[0].sum(), 0))
-    assert set(array["event_type"]) == {eventdata.EventType.SUBARRAY}
+    assert set(array["event_type"]) == {EventType.SUBARRAY}
 
 
 def test_reconstructed_showers_have_the_name_of_the_method(event_file, rows):

@@ -160,5 +160,5 @@ def test_data_in_another_file_is_refused(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         outside = [(str(tmp_path / "secret"), 0, 80)]
         file.create_dataset("out", (10,), [("a", "i8")], external=outside)
-        with pytest.raises(BadInput, match="its data in another file"):
+        with pytest.raises(BadInput, match="its data elsewhere"):
             TableReader(file, "out")

@@ -2,7 +2,7 @@
 
 from . import times
 from .header import Header
-from .model import MODEL, EventType
+from .model import MODEL
 from .observation import Frame, Observation
 from .reader import EventDataReader
 from .renaming import to_data_model
@@ -15,7 +15,6 @@ __all__ = [
     "Camera",
     "EventDataReader",
     "EventDataWriter",
-    "EventType",
     "Frame",
     "Header",
     "Observation",

@@ -10,10 +10,11 @@ import numpy as np
 
 from awlta.errors import BadInput, NotFound
 
+from ..events.hdf5_nodes import at
 from . import model
 from .instrument_tables import subarray_of
 from .subarray import Subarray
-from .table_reader import TableReader, at
+from .table_reader import TableReader
 
 Rows = np.ndarray[Any, Any]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from awlta.errors import BadInput, NotFound
 
+from ..events.hdf5_nodes import at, has_own_data
 from .chunks import Filter, inverse
 
 _MOST_CHUNK_BYTES = 1 << 28
@@ -54,16 +55,13 @@ class TableReader:
             raise self._refused("is a group", "a table")
         self._table = found.id
         settings = self._table.get_create_plist()
-        if self._table.rank != 1 or settings.get_external_count():
-            raise self._refused("has several dimensions, or its data in another file", "a table")
-        layout = settings.get_layout()
-        if layout not in (h5py.h5d.CHUNKED, h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT):
-            raise self._refused("is a view of other tables", "a table with its own data")
+        if self._table.rank != 1 or not has_own_data(found):
+            raise self._refused("has several dimensions, or its data elsewhere", "a table")
         self._stored = self._row_type()
         self.attributes = _plain_attributes(found)
         self._columns = {name: self._meaning(i) for i, name in enumerate(self._stored.names or ())}
         self.dtype = np.dtype([(n, c[0], c[1]) for n, c in self._columns.items()])
-        self._is_chunked = layout == h5py.h5d.CHUNKED
+        self._is_chunked = settings.get_layout() == h5py.h5d.CHUNKED
         if self._is_chunked:
             (self._chunk,) = settings.get_chunk()
             self._filters = self._known_filters(settings)
@@ -235,20 +233,6 @@ class TableReader:
             file=self._file_name,
             place=self.place,
         )
-
-
-def at(file: Any, place: str) -> Any:
-    """Return the node at a place, reached by links inside the file alone, or None."""
-    import h5py
-
-    node = file
-    for name in place.strip("/").split("/"):
-        if not isinstance(node, h5py.Group) or name.encode() not in node.id:
-            return None
-        if node.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
-            return None
-        node = node[name]
-    return node
 
 
 def _plain_attributes(node: Any) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from awlta.errors import BadInput, BadValue, NotFound
 
-from . import eventfile, eventio_scan, fits_scan, simtel, zfits
+from . import eventfile_reader, eventio_scan, fits_scan, simtel, zfits
 from .model import EventBlock, FileCalibration, Preamble, RunHeader, Triggers
 
 
@@ -33,7 +33,11 @@ class _Format(Protocol):
     def read_triggers(self, path: Path, run: Preamble) -> Triggers: ...
 
 
-_READERS: dict[str, _Format] = {"simtel": simtel, "zfits": zfits, "awlta-hdf5": eventfile}
+_READERS: dict[str, _Format] = {
+    "simtel": simtel,
+    "zfits": zfits,
+    "awlta-hdf5": eventfile_reader,
+}
 
 
 def identify(path: Path) -> str | None:
@@ -44,7 +48,7 @@ def identify(path: Path) -> str | None:
     str or None
         ``simtel``, ``zfits``, ``awlta-hdf5``, or None for anything else.
     """
-    if eventfile.starts_like_ours(path):
+    if eventfile_reader.starts_like_ours(path):
         return "awlta-hdf5"
     if eventio_scan.starts_like_eventio(path):
         return "simtel"

@@ -1,4 +1,4 @@
-"""What a sim_telarray file tells of its run and telescopes, record by record as the library (eventio) parses it."""
+"""What a sim_telarray file tells of its run and telescopes; the library parses each record."""
 
 from __future__ import annotations
 
