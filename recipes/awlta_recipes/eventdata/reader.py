@@ -20,7 +20,7 @@ Rows = np.ndarray[Any, Any]
 
 _MAJOR = model.MODEL.partition(".")[0]
 _GROUPS_DEEP = 8
-_DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
+_DAMAGE = (OSError, RuntimeError, ValueError, LookupError, TypeError, ArithmeticError)
 """What HDF5's library raises on bytes that it cannot make sense of."""
 
 

@@ -18,6 +18,7 @@ from .chunks import Filter, inverse
 
 _MOST_CHUNK_BYTES = 1 << 28
 _MOST_ROW_BYTES = 1 << 22
+_MOST_BYTES = 1 << 31
 _MOST_FILTERS = 8
 _KINDS = "iufbS"
 
@@ -90,7 +91,13 @@ class TableReader:
         return self._columns[column][3]
 
     def read(self) -> np.ndarray[Any, Any]:
-        """Return all rows."""
+        """Return all rows; raise BadInput where they are too many to be held at once."""
+        if len(self) * self.dtype.itemsize > _MOST_BYTES:
+            raise self._refused(
+                f"has {len(self)} rows of {self.dtype.itemsize} bytes",
+                f"at most {_MOST_BYTES >> 20} MiB in a table that is read as a whole",
+                "Go through it in blocks",
+            )
         parts = [self._understood(rows) for rows in self._chunks()]
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
 
@@ -225,11 +232,11 @@ class TableReader:
             for number, _, values, name in told
         )
 
-    def _refused(self, found: str, expected: str) -> BadInput:
+    def _refused(self, found: str, expected: str, do: str = "") -> BadInput:
         return BadInput(
             f"{self._file_name}: {self.place} {found}",
             expected=expected,
-            do="Fetch the file again and compare its digest, or write it anew with ctapipe",
+            do=do or "Fetch the file again and compare its digest, or write it anew with ctapipe",
             file=self._file_name,
             place=self.place,
         )
@@ -241,7 +248,7 @@ def _plain_attributes(node: Any) -> Mapping[str, Any]:
     for key in node.attrs:
         try:
             value = node.attrs[key]
-        except (OSError, TypeError, ValueError, RuntimeError):
+        except (OSError, TypeError, ValueError, RuntimeError, KeyError):
             continue
         if isinstance(value, bytes):
             found[key] = value.decode(errors="replace")

@@ -24,6 +24,7 @@ from .model import (
     FileCalibration,
     Preamble,
     Triggers,
+    damaged,
     seconds_since,
 )
 from .simtel_header import degrees, read_header, read_preamble, refused
@@ -79,8 +80,14 @@ def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | 
                     known |= record
     if not {"pedestal", "calib"} <= known.keys():
         return None
+    camera = run.telescope(tel_id).camera
+    shape = (camera.n_gains, camera.n_pixels)
+    for name in ("pedestal", "calib", "tm_calib"):
+        if name in known and np.shape(known[name]) != shape:
+            told = f"{name} of telescope {tel_id} has shape {np.shape(known[name])}"
+            raise damaged(path, told, expected=f"{shape} (gains, pixels), as its camera")
     slices = max(1, int(known["n_ped_slices"]))
-    pixel_ok = np.ones(run.telescope(tel_id).camera.n_pixels, np.bool_)
+    pixel_ok = np.ones(camera.n_pixels, np.bool_)
     _switch_off(pixel_ok, known.get("HV_disabled", ()))
     return FileCalibration(
         pedestal=(known["pedestal"] / np.float32(slices)).astype(np.float32),
