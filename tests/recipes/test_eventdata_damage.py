@@ -147,7 +147,7 @@ def test_rows_that_are_told_of_but_not_held_are_refused(tmp_path):
         file.create_dataset("long", (10,), dtype, chunks=(10**8,), maxshape=(None,))
         with pytest.raises(BadInput, match="rows that it does not hold"):
             TableReader(file, "flat")
-        with pytest.raises(BadInput, match="has 1000000000000000 rows .*Go through it in blocks"):
+        with pytest.raises(BadInput, match=r"has 1000000000000000 rows .*Go through it in blocks"):
             TableReader(file, "chunked").read()
         with pytest.raises(BadInput, match="cannot be read"):
             next(TableReader(file, "chunked").blocks(10))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from functools import partial
 from typing import Any, TypeVar
 
 from awlta.errors import BadValue
@@ -50,15 +48,13 @@ def _ahead(blocks: Iterator[Block], depth: int) -> Iterator[Block]:
     # An executor, not a thread with a queue: its jobs are single blocks that come to an end, so
     # a program that ends with blocks still waiting is not held up by a thread that cannot put one.
     thread = ThreadPoolExecutor(1, thread_name_prefix="awlta-read-ahead")
-    # The thread stands in for the caller: what a recipe may open holds for it as well.
-    following = partial(copy_context().run, next, blocks, _END)
     try:
-        waiting = deque(thread.submit(following) for _ in range(depth))
+        waiting = deque(thread.submit(next, blocks, _END) for _ in range(depth))
         while True:
             block = waiting.popleft().result()
             if block is _END:
                 return
-            waiting.append(thread.submit(following))
+            waiting.append(thread.submit(next, blocks, _END))
             yield block
     finally:
         thread.shutdown(wait=True, cancel_futures=True)
