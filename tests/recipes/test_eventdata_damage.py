@@ -51,10 +51,10 @@ def test_flipped_bytes_end_in_rows_or_in_one_error(event_file, seed):
     """Half of the seeds hit the first kilobytes of HDF5's own structures."""
     raw = bytearray(event_file.read_bytes())
     chance = random.Random(seed)
-    begin = 16384
+    begin = 20480
     end = begin + 60000 if seed % 2 else len(raw)
     for _ in range(20):
-        raw[chance.randrange(begin + 96, end)] = chance.randrange(256)
+        raw[chance.randrange(begin, end)] = chance.randrange(256)
     event_file.write_bytes(raw)
     try:
         read_all(event_file)

@@ -7,7 +7,6 @@ from .observation import Frame, Observation
 from .reader import EventDataReader
 from .renaming import to_data_model
 from .subarray import Camera, Optics, Subarray, Telescope
-from .unblocked import write_unblocked
 from .writer import EventDataWriter
 
 __all__ = [
@@ -23,5 +22,4 @@ __all__ = [
     "Telescope",
     "times",
     "to_data_model",
-    "write_unblocked",
 ]

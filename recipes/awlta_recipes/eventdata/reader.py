@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from awlta.errors import BadInput, NotFound
+from awlta.lineage.files.block import NAME
 
 from ..events.hdf5_nodes import at
 from . import model
@@ -175,7 +176,8 @@ class EventDataReader:
             except _DAMAGE as error:
                 raise _unusable(self._path, f"has a damaged node {place}: {error}") from error
             if isinstance(node, h5py.Dataset):
-                yield place
+                if place != NAME:
+                    yield place
             elif isinstance(node, h5py.Group) and deep:
                 yield from self._tables(place, deep - 1)
 

@@ -98,14 +98,13 @@ class TableReader:
                 f"at most {_MOST_BYTES >> 20} MiB in a table that is read as a whole",
                 "Go through it in blocks",
             )
-        parts = [self._understood(rows) for rows in self._chunks()]
+        parts = list(self._chunks())
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
 
     def blocks(self, size: int) -> Iterator[np.ndarray[Any, Any]]:
         """Yield the rows in blocks of ``size``, the last one shorter."""
         held, n_held = np.empty(min(size, len(self)), self.dtype), 0
-        for rows in self._chunks():
-            part = self._understood(rows)
+        for part in self._chunks():
             while len(part):
                 taken = part[: size - n_held]
                 held[n_held : n_held + len(taken)] = taken
@@ -117,7 +116,7 @@ class TableReader:
             yield held[:n_held]
 
     def _chunks(self) -> Iterator[np.ndarray[Any, Any]]:
-        """Yield the stored rows, chunk by chunk."""
+        """Yield the rows, chunk by chunk."""
         n_bytes = self._chunk * self._stored.itemsize
         for start in range(0, len(self), self._chunk):
             stop = min(start + self._chunk, len(self))
@@ -125,13 +124,15 @@ class TableReader:
                 if self._is_chunked:
                     skipped, raw = self._stored_chunk(start, n_bytes)
                     whole = inverse(raw, self._filters, skipped, n_bytes)
-                    yield whole.view(self._stored)[: stop - start]
+                    stored = whole.view(self._stored)[: stop - start]
                 else:
-                    yield self._plain(start, stop)
+                    stored = self._plain(start, stop)
+                rows = self._understood(stored)
             except BadInput as error:
                 raise self._refused(error.found, error.expected or "whole rows") from error
             except (OSError, ValueError, RuntimeError, KeyError) as error:
                 raise self._refused(f"cannot be read: {error}", "whole rows") from error
+            yield rows
 
     def _stored_chunk(self, start: int, n_bytes: int) -> tuple[int, bytes]:
         told = self._table.get_chunk_info_by_coord((start,))
