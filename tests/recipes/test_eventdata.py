@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from awlta import kernels
-from awlta.errors import BadValue, NotFound
+from awlta.errors import BadInput, BadValue, NotFound
 from awlta.lineage.files.block import content_digest, read_block, seal
 from awlta_recipes import eventdata
 from awlta_recipes.eventdata import EventDataReader, EventDataWriter, times

@@ -19,7 +19,6 @@ from awlta_recipes.events import (
     iterate,
     iterate_all,
     read_header,
-    read_triggers,
     read_truth,
 )
 
@@ -149,16 +148,6 @@ def test_our_own_file_cut_short_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(BadInput, match=r"run\.h5: cannot be read"):
         read_header(path)
-
-
-def test_our_own_file_tells_its_triggers(tmp_path):
-    write(tmp_path / "run.h5", n_events=3)
-    triggers = read_triggers(tmp_path / "run.h5")
-    assert triggers.event_id.tolist() == [10, 11, 12]
-    assert triggers.time.tolist() == [0.0, 0.5, 1.0]
-    assert triggers.tel_ids.tolist() == [2]
-    assert triggers.triggered.all()
-    assert len(triggers) == 3
 
 
 def test_the_telescopes_of_our_own_file_come_table_after_table(tmp_path):

@@ -42,7 +42,6 @@ from .model import (
     Preamble,
     RunHeader,
     TelescopeDescription,
-    Triggers,
     damaged,
 )
 
@@ -82,17 +81,17 @@ def read_preamble(path: Path) -> RunHeader:
             raise damaged(path, "the writer of this run did not finish", expected=_EXPECTED)
         telescopes = _telescopes(file)
         start = datetime.fromisoformat(attrs["start"])
-        triggers = _triggers(file)
-        known = triggers.time[np.isfinite(triggers.time)]
-        if int(attrs["n_events"]) != len(triggers):
-            raise ValueError(f"{attrs['n_events']} events, {len(triggers)} triggers")
+        times = _trigger_times(file)
+        known = times[np.isfinite(times)]
+        if int(attrs["n_events"]) != len(times):
+            raise ValueError(f"{attrs['n_events']} events, {len(times)} triggers")
         return RunHeader(
             run=int(attrs["run"]),
             start=start,
             stop=start + timedelta(seconds=float(known[-1]) if len(known) else 0.0),
             format="awlta-hdf5",
             telescopes=telescopes,
-            n_events=len(triggers),
+            n_events=len(times),
             event_kind=EventKind(attrs["event_kind"]),
             calibration_state=CalibrationState(attrs["calibration_state"]),
             pointing=Pointing(**{k: _optional(attrs[f"pointing_{k}"]) for k in ANGLES}),
@@ -142,12 +141,6 @@ def read_truth(path: Path) -> dict[str, NDArray[Any]]:
             return {}
         columns = {name: (group[name].dtype, group[name].shape[1:]) for name in group}
         return {name: column[:] for name, column in _table(file, SHOWER, columns).items()}
-
-
-def read_triggers(path: Path, run: Preamble) -> Triggers:
-    """Return the array events; a telescope that triggered has data."""
-    with _Opened(path) as file:
-        return _triggers(file)
 
 
 class _Opened:
@@ -210,7 +203,8 @@ def _column(file: Any, place: str) -> Any:
     return column
 
 
-def _triggers(file: Any) -> Triggers:
+def _trigger_times(file: Any) -> NDArray[np.float64]:
+    """Return the times of the array triggers, once their table is known to be whole."""
     tel_ids = np.asarray(at(file, TRIGGER).attrs["tel_ids"], np.int16).reshape(-1)
     columns = {
         "event_id": (np.int64, ()),
@@ -218,15 +212,8 @@ def _triggers(file: Any) -> Triggers:
         "tels_with_trigger": (np.bool_, tel_ids.shape),
     }
     rows = {name: column[:] for name, column in _table(file, TRIGGER, columns).items()}
-    kind = EventKind(file.attrs["event_kind"])
-    return Triggers(
-        event_id=rows["event_id"],
-        time=rows["time"],
-        event_type=np.full(len(rows["event_id"]), kind.event_type, np.uint8),
-        tel_ids=tel_ids,
-        triggered=rows["tels_with_trigger"],
-        with_data=rows["tels_with_trigger"],
-    )
+    times: NDArray[np.float64] = rows["time"]
+    return times
 
 
 def _telescopes(file: Any) -> tuple[TelescopeDescription, ...]:

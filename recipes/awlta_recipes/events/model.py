@@ -339,34 +339,6 @@ class FileCalibration:
     pixel_ok: NDArray[np.bool_] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Triggers:
-    """The array events of a run, whichever telescope saw them.
-
-    Attributes
-    ----------
-    event_id : int64 (n_events,)
-    time : float64 (n_events,), s
-        Since ``RunHeader.start`` (UTC); NaN where the event or the run has no time.
-    event_type : uint8 (n_events,)
-        A value of :class:`EventType`.
-    tel_ids : int16 (n_telescopes,)
-        What the columns of the next two stand for.
-    triggered, with_data : bool (n_events, n_telescopes)
-        Which telescopes triggered, and of which there are data.
-    """
-
-    event_id: NDArray[np.int64]
-    time: Float
-    event_type: NDArray[np.uint8]
-    tel_ids: NDArray[np.int16]
-    triggered: NDArray[np.bool_]
-    with_data: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.event_id)
-
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

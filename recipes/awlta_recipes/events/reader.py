@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from awlta.errors import BadInput, BadValue, NotFound
 
 from . import eventfile_reader, eventio_scan, fits_scan, simtel, zfits
-from .model import EventBlock, FileCalibration, Preamble, RunHeader, Triggers
+from .model import EventBlock, FileCalibration, Preamble, RunHeader
 
 
 class _Format(Protocol):
@@ -30,7 +30,6 @@ class _Format(Protocol):
     ) -> Iterator[EventBlock]: ...
     def calibration_of(self, path: Path, run: Preamble, tel_id: int) -> FileCalibration | None: ...
     def read_truth(self, path: Path) -> dict[str, NDArray[Any]]: ...
-    def read_triggers(self, path: Path, run: Preamble) -> Triggers: ...
 
 
 _READERS: dict[str, _Format] = {
@@ -167,18 +166,6 @@ def read_truth(path: Path) -> dict[str, NDArray[Any]]:
         As :func:`read_header`.
     """
     return _READERS[_known_format(path)].read_truth(path)
-
-
-def read_triggers(path: Path) -> Triggers:
-    """Return the array events of a run: when, of what kind, and which telescopes took part.
-
-    Raises
-    ------
-    NotFound, BadInput
-        As :func:`read_header`.
-    """
-    reader = _READERS[_known_format(path)]
-    return reader.read_triggers(path, reader.read_preamble(path))
 
 
 def _known_format(path: Path) -> str:

@@ -51,7 +51,6 @@ class ArrayEvent:
 
     event_id: int
     time: int
-    trigger: Part
     telescopes: Mapping[int, Part]
     pointings: Mapping[int, tuple[float, float]]
 
@@ -111,7 +110,7 @@ def array_event(found: TopObject) -> ArrayEvent:
             pointings[_TRACKING[kind]] = _pointing(part)
     # Older files number the array event otherwise than its trigger.
     event_id = trigger.header.id or header.id
-    return ArrayEvent(event_id, trigger_time(trigger.content), trigger, telescopes, pointings)
+    return ArrayEvent(event_id, trigger_time(trigger.content), telescopes, pointings)
 
 
 def event_id(found: TopObject) -> int:

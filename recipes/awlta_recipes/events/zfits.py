@@ -24,12 +24,10 @@ from .model import (
     CameraDescription,
     EventBlock,
     EventKind,
-    EventType,
     FileCalibration,
     Preamble,
     RunHeader,
     TelescopeDescription,
-    Triggers,
     damaged,
     datetime_of,
     seconds_since,
@@ -121,24 +119,6 @@ def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | 
 def read_truth(path: Path) -> dict[str, NDArray[Any]]:
     """Return nothing: these files hold no simulated showers."""
     return {}
-
-
-def read_triggers(path: Path, run: Preamble) -> Triggers:
-    """Return the events of the one telescope; its types are not those of an array."""
-    with _Reader(path) as reader:
-        rows = [
-            (_number(e, "eventNumber"), seconds_since(run.start, _local_time(e)))
-            for e in reader.events()
-        ]
-    took_part = np.ones((len(rows), len(run.telescopes)), np.bool_)
-    return Triggers(
-        event_id=np.array([r[0] for r in rows], np.int64),
-        time=np.array([r[1] for r in rows], np.float64),
-        event_type=np.full(len(rows), EventType.UNKNOWN, np.uint8),
-        tel_ids=np.array([t.tel_id for t in run.telescopes], np.int16),
-        triggered=took_part,
-        with_data=took_part,
-    )
 
 
 class _Reader:
