@@ -231,20 +231,30 @@ def _write_header(file: Any, header: RunHeader, start: datetime) -> None:
         attrs[f"pointing_{name}"] = np.nan if value is None else float(value)
     attrs.update({FACT + k: v for k, v in sorted(header.facts.items())})
     for name, value in attrs.items():
-        file.attrs[name] = value
+        _tell(file, name, value)
     for telescope in header.telescopes:
         _write_telescope(file.create_group(f"{TELESCOPES}/tel_{telescope.tel_id:03d}"), telescope)
 
 
 def _write_telescope(group: Any, telescope: TelescopeDescription) -> None:
     for name in TELESCOPE_ATTRS:
-        group.attrs[name] = getattr(telescope, name)
-    group.attrs["camera_name"] = telescope.camera.name
+        _tell(group, name, getattr(telescope, name))
+    _tell(group, "camera_name", telescope.camera.name)
     for name in CAMERA_ATTRS:
-        group.attrs[name] = getattr(telescope.camera, name)
+        _tell(group, name, getattr(telescope.camera, name))
     if telescope.camera.pulse_shape is not None:
         group.attrs["pulse_step"] = telescope.camera.pulse_step
     for name in CAMERA_ARRAYS:
         values = getattr(telescope.camera, name)
         if values is not None:
             group.create_dataset(name, data=np.asarray(values, np.float64))
+
+
+def _tell(node: Any, name: str, value: str | int | float) -> None:
+    """Write an attribute; text of fixed length, since HDF5 has no checksum over other text."""
+    if isinstance(value, str):
+        raw = value.encode()
+        kind = h5py.string_dtype("utf-8", max(1, len(raw)))
+        node.attrs.create(name, np.array(raw, kind), dtype=kind)
+    else:
+        node.attrs[name] = value

@@ -73,7 +73,7 @@ def read_header(path: Path) -> RunHeader:
 def read_preamble(path: Path) -> RunHeader:
     """Return what one of our files tells of its run; that costs next to nothing."""
     with _Opened(path) as file:
-        attrs = dict(file.attrs)
+        attrs = {name: _plain(value) for name, value in file.attrs.items()}
         if attrs.get("format") != FORMAT or attrs.get("version") != VERSION:
             found = f"format {attrs.get('format')!r}, version {attrs.get('version')!r}"
             raise damaged(path, found, expected=_EXPECTED)
@@ -95,7 +95,7 @@ def read_preamble(path: Path) -> RunHeader:
             event_kind=EventKind(attrs["event_kind"]),
             calibration_state=CalibrationState(attrs["calibration_state"]),
             pointing=Pointing(**{k: _optional(attrs[f"pointing_{k}"]) for k in ANGLES}),
-            facts={k.removeprefix(FACT): _plain(v) for k, v in attrs.items() if k.startswith(FACT)},
+            facts={k.removeprefix(FACT): v for k, v in attrs.items() if k.startswith(FACT)},
         )
 
 
@@ -105,7 +105,7 @@ def iterate(
     """Yield the events of some telescopes, one after the other; true images there are none."""
     direction = [np.nan if a is None else a for a in (run.pointing.alt, run.pointing.az)]
     with _Opened(path) as file:
-        is_pe = file.attrs["calibration_state"] == CalibrationState.PE.value
+        is_pe = _plain(file.attrs["calibration_state"]) == CalibrationState.PE.value
         for tel_id in tel_ids:
             camera = run.telescope(tel_id).camera
             shape = camera.event_shape[1:] if is_pe else camera.event_shape
@@ -236,6 +236,8 @@ def _telescope(group: Any) -> TelescopeDescription:
 def _plain(value: Any) -> Any:
     """Return a number or a text; raise TypeError for anything else."""
     plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, bytes):
+        plain = plain.decode()
     if not isinstance(plain, str | int | float):
         raise TypeError(f"an attribute of {type(value).__name__}")
     return plain
