@@ -1,8 +1,8 @@
 """Digests of bytes: size, sha256 and adler32 in one pass, and the content digest.
 
-A file of ours may begin with one fixed block that holds identity, provenance and
-time stamps (see :mod:`awlta.lineage.files.block`). ``sha256`` is of all bytes, ``content``
-is the sha256 of everything behind the block, so equal content gives equal digests
+A file of ours may have one fixed block that holds identity and provenance
+(see :mod:`awlta.lineage.files.block`). ``sha256`` is of all bytes, ``content``
+is the sha256 of everything but the block, so equal content gives equal digests
 however and wherever it was made.
 """
 

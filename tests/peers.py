@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = Path(__file__).with_name("ctapipe_side.py")
+FILES_SIDE = Path(__file__).with_name("ctapipe_files.py")
 INSTALLED = Path(__file__).parents[1] / ".venv-peers-kernels" / "bin" / "python"
 ABSENT = "no ctapipe: 'scripts/peers kernels' installs it, or AWLTA_PEER_PYTHON names its Python"
 
@@ -39,17 +40,26 @@ def ask_ctapipe(
     python: str, camera: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], jobs: Sequence[Job]
 ) -> Answers:
     """Have ctapipe do jobs with the events of one camera; the form is in ctapipe_side.py."""
-    single = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | single
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.savez(folder / "arrays.npz", **arrays)
         (folder / "task.json").write_text(json.dumps({"camera": camera, "jobs": list(jobs)}))
-        done = subprocess.run(
-            [python, str(SIDE), name], capture_output=True, text=True, env=surroundings
-        )
-        if done.returncode:
-            raise RuntimeError(f"ctapipe's side failed:\n{done.stderr[-4000:]}")
+        run_peer([python, SIDE, name])
         return Answers(
             dict(np.load(folder / "answers.npz")), json.loads((folder / "times.json").read_text())
         )
+
+
+def ask_of_files(python: str, *arguments: str | Path) -> Any:
+    """Return what ctapipe_files.py prints, run with these arguments."""
+    return json.loads(run_peer([python, FILES_SIDE, *arguments]).splitlines()[-1])
+
+
+def run_peer(command: Sequence[str | Path]) -> str:
+    """Run a command of the peer's environment on one thread; return what it prints."""
+    single = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | single
+    done = subprocess.run(list(command), capture_output=True, text=True, env=surroundings)
+    if done.returncode:
+        raise RuntimeError(f"ctapipe's side failed:\n{done.stderr[-4000:]}")
+    return done.stdout

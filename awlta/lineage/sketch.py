@@ -7,6 +7,8 @@ from enum import Enum
 from io import BytesIO
 from typing import Any
 
+from .files.block import NAME
+
 _MOST_LINES = 44
 _LONGEST_LINE = 96
 
@@ -85,6 +87,8 @@ def _tree(path: Any) -> list[str]:
     lines: list[str] = []
 
     def enter(name: str, item: Any) -> None:
+        if name == NAME:
+            return
         depth = "  " * (name.count("/") + 1)
         what = f"{item.dtype.name} {item.shape}" if isinstance(item, h5py.Dataset) else ""
         lines.append(f"{depth}{name.rsplit('/', 1)[-1]:<22} {what}".rstrip())

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awlta.lineage import new_hdf5
+from awlta.lineage.files import block
 
 from .science import pixel_flags
 
@@ -62,7 +63,7 @@ class Constants:
         import h5py
 
         with h5py.File(path, "r") as file:
-            arrays = {name: field[:] for name, field in file.items()}
+            arrays = {n: field[:] for n, field in file.items() if n != block.NAME}
         if "status" not in arrays:  # a file that has these for whole pixels
             shape = arrays["pedestal"].shape
             late, bad = arrays.pop("time_offset"), arrays.pop("is_bad")

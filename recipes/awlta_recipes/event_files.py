@@ -11,23 +11,16 @@ import numpy as np
 from .eventdata import (
     EventDataReader,
     EventDataWriter,
-    EventType,
-    Frame,
     Header,
     Observation,
     Subarray,
     times,
 )
-from .events import EventKind
+from .events import EventKind, Pointing
 from .instrument import Telescope
 from .raw_file import RawFile
 
 _SITES = {"CTAO-North", "CTAO-South"}
-_TYPES = {
-    EventKind.PEDESTAL: EventType.PEDESTAL,
-    EventKind.FLATFIELD: EventType.FLATFIELD,
-    EventKind.CALIBRATION: EventType.OTHER_CALIBRATION,
-}
 
 
 def new_event_file(path: Path, source: RawFile, telescopes: Sequence[Telescope]) -> EventDataWriter:
@@ -40,7 +33,14 @@ def new_event_file(path: Path, source: RawFile, telescopes: Sequence[Telescope])
         process="Simulation" if is_simulated else "Observation",
         site=site if site in _SITES else "Other",
     )
-    observation = _observation(source, telescopes, "simulation" if is_simulated else site)
+    observation = Observation.of(
+        source.run,
+        Pointing(source.alt, source.az, source.ra, source.dec),
+        producer="simulation" if is_simulated else site,
+        start=source.start,
+        stop=source.stop,
+        fixed=[t.tel_id for t in telescopes] if is_simulated else (),
+    )
     return EventDataWriter(path, Subarray.of(site, telescopes), observation, header=header)
 
 
@@ -57,12 +57,11 @@ def triggers(
         Since the start of the run.
     taking_part : bool (n_events, n_telescopes)
     """
-    kind = _TYPES.get(source.kind, EventType.SUBARRAY)
     return {
         "event_id": event_id,
         "time": times.since(source.start, time),
         "tels_with_trigger": taking_part,
-        "event_type": np.full(len(event_id), int(kind)),
+        "event_type": np.full(len(event_id), int(source.kind.event_type)),
     }
 
 
@@ -104,15 +103,3 @@ def images(path: Path, tel_id: int) -> Iterator[np.ndarray]:
 def parameters(path: Path, tel_id: int) -> np.ndarray:
     """Return all image parameters of a telescope, in the names and units of the data model."""
     return np.concatenate(list(parameter_blocks(path, tel_id)))
-
-
-def _observation(source: RawFile, telescopes: Sequence[Telescope], producer: str) -> Observation:
-    frame, lon, lat = Frame.UNKNOWN, np.nan, np.nan
-    if source.ra is not None and source.dec is not None:
-        frame, lon, lat = Frame.ICRS, source.ra, source.dec
-    elif source.az is not None and source.alt is not None:
-        frame, lon, lat = Frame.ALTAZ, source.az, source.alt
-    fixed = {}
-    if source.kind is EventKind.SIMULATION and source.alt is not None and source.az is not None:
-        fixed = {t.tel_id: (source.alt, source.az) for t in telescopes}
-    return Observation(source.run, producer, lon, lat, frame, source.start, source.stop, fixed)

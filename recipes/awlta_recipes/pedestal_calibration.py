@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from awlta.lineage import Calibration, Parameters, QCFlag, Selection, new_hdf5, recipe
+from awlta.lineage.files import block
 from awlta.persistent import Attribute, Link, link, persistent
 
 from .events import EventKind
@@ -121,7 +122,7 @@ def read_pedestal(path: Path) -> pedestal.Pedestal:
     import h5py
 
     with h5py.File(path, "r") as file:
-        fields = {name: field[()] for name, field in file.items()}
+        fields = {n: field[()] for n, field in file.items() if n != block.NAME}
     if "status" not in fields:  # a file that has this for whole pixels
         fields["status"] = pixel_flags.unknown(fields.pop("is_bad"), fields["mean"].shape)
     return pedestal.Pedestal(**fields)

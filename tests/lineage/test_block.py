@@ -1,5 +1,6 @@
 """The fixed block of a file: identity apart from content."""
 
+import json
 import time
 
 import h5py
@@ -10,7 +11,15 @@ from factories import Exposure, ExposureFactory, SummedFactory, Thresholds
 
 from awlta.errors import BadInput, RecipeFailed
 from awlta.lineage import DataProduct, new_hdf5, provenance, recipe
-from awlta.lineage.files.block import SIZE, block_size, content_digest, read_block, seal
+from awlta.lineage.files.block import (
+    NAME,
+    PLACE,
+    SIZE,
+    block_place,
+    content_digest,
+    read_block,
+    seal,
+)
 
 RECORD = {
     "object_id": "01890a5d-ac96-7b2c-8d5e-0123456789ab",
@@ -46,12 +55,50 @@ def test_a_record_is_sealed_and_read_back_and_the_content_stays(hdf5):
     assert read_block(hdf5) is None
     seal(hdf5, RECORD)
     assert read_block(hdf5) == RECORD
-    assert (block_size(hdf5), content_digest(hdf5)) == (SIZE, before)
+    assert (block_place(hdf5), content_digest(hdf5)) == (range(PLACE, PLACE + SIZE), before)
     with h5py.File(hdf5) as file:
         assert file["x"][:].tolist() == [0, 1, 2, 3, 4]
     seal(hdf5, RECORD | {"class": "Other"})
     assert read_block(hdf5)["class"] == "Other"
     assert content_digest(hdf5) == before
+
+
+def test_a_reader_that_knows_nothing_of_hdf5_finds_the_block(hdf5):
+    seal(hdf5, RECORD)
+    raw = hdf5.read_bytes()
+    assert raw.startswith(b"\x89HDF\r\n\x1a\n")
+    text = raw[4096 : 4096 + 16384].rstrip(b"\0").decode()
+    assert text.startswith("awlta block 1\n")
+    assert json.loads(text.removeprefix("awlta block 1\n")) == RECORD
+
+
+def test_to_hdf5_the_block_is_a_dataset_of_its_text(hdf5):
+    seal(hdf5, RECORD)
+    with h5py.File(hdf5) as file:
+        assert file[NAME][:].tobytes() == hdf5.read_bytes()[PLACE : PLACE + SIZE]
+        assert sorted(file) == [NAME, "x"]
+
+
+def test_a_block_before_hdf5_s_own_bytes_is_a_block_as_well(tmp_path):
+    path = tmp_path / "raw.h5"
+    with h5py.File(path, "w", userblock_size=SIZE) as file:
+        file["x"] = np.arange(5)
+    before = content_digest(path)
+    assert read_block(path) is None
+    seal(path, RECORD)
+    assert (block_place(path), read_block(path)) == (range(SIZE), RECORD)
+    assert content_digest(path) == before
+    assert path.read_bytes().startswith(b"awlta block 1\n{")
+
+
+def test_the_digest_is_of_what_stands_before_the_block_too(hdf5):
+    before = content_digest(hdf5)
+    raw = bytearray(hdf5.read_bytes())
+    for place, is_content in ((PLACE - 1, True), (PLACE + 14, False), (PLACE + SIZE, True)):
+        changed = raw.copy()
+        changed[place] ^= 1
+        hdf5.write_bytes(changed)
+        assert (content_digest(hdf5) != before) == is_content
 
 
 def test_other_content_has_another_digest(hdf5):
@@ -72,7 +119,7 @@ def test_a_record_that_is_too_long_leaves_out_what_the_database_has(hdf5):
 def test_a_damaged_block_is_told(hdf5):
     seal(hdf5, RECORD)
     with open(hdf5, "r+b") as file:
-        file.seek(14)
+        file.seek(PLACE + 14)
         file.write(b"???")
     with pytest.raises(BadInput, match=r"identity block of file.h5 is damaged"):
         read_block(hdf5)
@@ -102,7 +149,7 @@ def test_an_hdf5_file_without_room_for_the_block_is_refused(tmp_path):
     path = tmp_path / "plain.h5"
     with h5py.File(path, "w") as file:
         file["x"] = 1
-    with pytest.raises(BadInput, match=r"no user block.*new_hdf5\(path\)"):
+    with pytest.raises(BadInput, match=r"no room for its identity block.*new_hdf5\(path\)"):
         seal(path, RECORD)
 
 
@@ -112,7 +159,7 @@ def test_any_other_file_stays_as_it_is(tmp_path, content):
     path.write_bytes(content)
     seal(path, RECORD)
     assert path.read_bytes() == content
-    assert block_size(path) == 0
+    assert not block_place(path)
 
 
 def test_products_of_equal_content_have_equal_content_digests(workspace, tmp_path):
@@ -154,7 +201,7 @@ def test_a_recipe_that_writes_a_file_without_room_fails(workspace):
             with h5py.File(self.create(".h5"), "w") as file:
                 file["x"] = 1
 
-    with pytest.raises((BadInput, RecipeFailed), match=r"has no user block"):
+    with pytest.raises((BadInput, RecipeFailed), match=r"has no room for its identity block"):
         Roomless().make()
 
 

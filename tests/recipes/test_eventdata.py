@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from awlta import kernels
 from awlta.errors import BadInput, BadValue, NotFound
-from awlta.lineage.files.block import SIZE, content_digest, read_block, seal
+from awlta.lineage.files.block import content_digest, read_block, seal
 from awlta_recipes import eventdata
 from awlta_recipes.eventdata import EventDataReader, EventDataWriter, times
-from awlta_recipes.events import CameraDescription, TelescopeDescription
+from awlta_recipes.events import CameraDescription, EventType, TelescopeDescription
 
 GEOMETRY = "dl2/event/subarray/geometry/HillasReconstructor"
 
@@ -58,7 +58,7 @@ def test_triggers_of_telescopes_follow_from_those_of_the_array(event_file, rows)
     first = each[each["event_id"] == array["event_id"][0]]
     np.testing.assert_array_equal(first["tel_id"], np.array([1, 2, 12])[mask[0]])
     np.testing.assert_array_equal(first["time"], np.repeat(array["time"][:1], mask[0].sum(), 0))
-    assert set(array["event_type"]) == {eventdata.EventType.SUBARRAY}
+    assert set(array["event_type"]) == {EventType.SUBARRAY}
 
 
 def test_reconstructed_showers_have_the_name_of_the_method(event_file, rows):
@@ -130,18 +130,6 @@ def test_the_fixed_block_of_a_product_does_not_touch_the_content(event_file):
         assert file.tel_ids == (1, 2, 12)
 
 
-def test_without_the_block_the_file_begins_with_the_signature(event_file, tmp_path):
-    plain = eventdata.write_unblocked(event_file, tmp_path / "plain.h5")
-    assert plain.read_bytes() == event_file.read_bytes()[SIZE:]
-    again = eventdata.write_unblocked(plain, tmp_path / "again.h5")
-    assert again.read_bytes() == plain.read_bytes()
-    with EventDataReader(plain) as file:
-        assert len(file.read("dl1/event/subarray/trigger")) == 300
-    (tmp_path / "text").write_text("no events " * 9999)
-    with pytest.raises(BadInput, match="no signature"):
-        eventdata.write_unblocked(tmp_path / "text", tmp_path / "no.h5")
-
-
 def test_the_file_says_what_it_is_in_words_that_hdf5_keeps(event_file):
     with h5py.File(event_file) as file:
         told = {key: file.attrs[key].decode() for key in file.attrs}
@@ -208,6 +196,8 @@ def test_tables_with_other_events_than_the_triggers_are_refused(
     rows["parameters", 1] = {n: a[::-1] for n, a in rows["parameters", 1].items()}
     with pytest.raises(BadValue, match="telescope 1 in dl1/event/telescope/parameters"):
         write_events(tmp_path / "mixed.h5", subarray, observation, rows)
+    with pytest.raises(BadInput, match="tells no version of its data model"):
+        EventDataReader(tmp_path / "mixed.h5")
 
 
 def test_triggers_of_telescopes_in_another_order_are_refused(tmp_path, subarray, observation):
@@ -234,6 +224,16 @@ def test_an_error_within_the_writer_is_not_hidden_by_its_end(tmp_path, subarray,
     with pytest.raises(ZeroDivisionError), out:  # noqa: PT012
         out.append_triggers({"event_id": [1], "tels_with_trigger": np.ones((1, 3), bool)})
         1 / 0  # noqa: B018
+    with pytest.raises(BadInput, match="tells no version of its data model"):
+        EventDataReader(tmp_path / "t.h5")
+
+
+def test_a_writer_that_cannot_begin_leaves_no_file_open(tmp_path, subarray, observation):
+    odd = dataclasses.replace(observation, obs_id=-1)
+    with pytest.raises(BadValue, match="obs_id"):
+        EventDataWriter(tmp_path / "t.h5", subarray, odd)
+    with h5py.File(tmp_path / "t.h5", "r+"):  # HDF5 would refuse it
+        pass
 
 
 def test_truth_and_muons_stand_where_the_model_has_them(tmp_path, subarray, observation):

@@ -51,10 +51,10 @@ def test_flipped_bytes_end_in_rows_or_in_one_error(event_file, seed):
     """Half of the seeds hit the first kilobytes of HDF5's own structures."""
     raw = bytearray(event_file.read_bytes())
     chance = random.Random(seed)
-    begin = 16384
+    begin = 20480
     end = begin + 60000 if seed % 2 else len(raw)
     for _ in range(20):
-        raw[chance.randrange(begin + 96, end)] = chance.randrange(256)
+        raw[chance.randrange(begin, end)] = chance.randrange(256)
     event_file.write_bytes(raw)
     try:
         read_all(event_file)
@@ -147,8 +147,10 @@ def test_rows_that_are_told_of_but_not_held_are_refused(tmp_path):
         file.create_dataset("long", (10,), dtype, chunks=(10**8,), maxshape=(None,))
         with pytest.raises(BadInput, match="rows that it does not hold"):
             TableReader(file, "flat")
-        with pytest.raises(BadInput, match="cannot be read"):
+        with pytest.raises(BadInput, match=r"has 1000000000000000 rows .*Go through it in blocks"):
             TableReader(file, "chunked").read()
+        with pytest.raises(BadInput, match="cannot be read"):
+            next(TableReader(file, "chunked").blocks(10))
         with pytest.raises(BadInput, match="rows of 8000000 bytes"):
             TableReader(file, "wide")
         with pytest.raises(BadInput, match="chunks of 800000000 bytes"):
@@ -160,5 +162,5 @@ def test_data_in_another_file_is_refused(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         outside = [(str(tmp_path / "secret"), 0, 80)]
         file.create_dataset("out", (10,), [("a", "i8")], external=outside)
-        with pytest.raises(BadInput, match="its data in another file"):
+        with pytest.raises(BadInput, match="its data elsewhere"):
             TableReader(file, "out")

@@ -1,32 +1,26 @@
-"""ctapipe reads our event files, and we read its; AWLTA_PEER_PYTHON names its interpreter."""
+"""ctapipe reads our event files, and we read its; peers.py tells where it is."""
 
 import dataclasses
-import json
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from peers import ABSENT, ask_of_files, ctapipe_python, run_peer
 
-from awlta_recipes.eventdata import EventDataReader, write_unblocked
+from awlta.lineage.files.block import seal
+from awlta_recipes.eventdata import EventDataReader
+from awlta_recipes.events import EventType
 
-PEER = os.environ.get("AWLTA_PEER_PYTHON", "")
-pytestmark = pytest.mark.skipif(
-    not PEER, reason="AWLTA_PEER_PYTHON names no interpreter that has ctapipe"
-)
+PEER = ctapipe_python()
+pytestmark = pytest.mark.skipif(PEER is None, reason=ABSENT)
 IMAGES = "dl1/event/telescope/images/tel_001"
+RECORD = {"object_id": "1f", "class": "CameraImages", "inputs": {}, "parameters": {}}
 
 
 def ask(*arguments):
     """Return what the peer prints."""
-    script = Path(__file__).with_name("peer_reads.py")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    done = subprocess.run(
-        [PEER, script, *arguments], capture_output=True, text=True, env=clean, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    return ask_of_files(PEER, *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +94,17 @@ def test_ctapipe_goes_through_the_events(told, rows, subarray):
             seen[tel_id] = row + 1
 
 
-def test_ctapipe_tells_the_format_where_the_fixed_block_is_left_out(event_file, tmp_path):
-    plain = write_unblocked(event_file, tmp_path / "plain.h5")
-    assert not ask("tell", event_file)
-    assert ask("tell", plain)
+def test_the_types_of_events_have_ctapipe_s_codes():
+    assert ask("types") == {kind.name: kind.value for kind in EventType}
+
+
+def test_ctapipe_process_takes_the_file_of_a_product_as_it_is(event_file, tmp_path, rows):
+    seal(event_file, RECORD)
+    assert ask("tell", event_file)
+    assert ask("process", event_file, tmp_path / "again.h5") == 0
+    with EventDataReader(tmp_path / "again.h5") as file:
+        found = file.read(IMAGES)
+    np.testing.assert_array_equal(found["event_id"], rows["images", 1]["event_id"])
 
 
 def test_ctapipe_merges_two_of_our_files(
@@ -148,20 +149,17 @@ def test_we_read_what_ctapipe_makes_of_a_simulated_run(tmp_path, subarray):
         pytest.skip("AWLTA_TEST_DATA is not set")
     tool = Path(PEER).with_name("ctapipe-process")
     made = tmp_path / "made.h5"
-    done = subprocess.run(
-        [
-            *(tool, "--input", Path(root) / "lst_muons.simtel.zst", "--output", made),
-            *("--write-images", "--write-parameters", f"--provenance-log={tmp_path / 'log'}"),
-            "--SimTelEventSource.focal_length_choice=EQUIVALENT",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")},
-    )
-    if "eventio" in done.stderr and done.returncode:
-        pytest.skip("the peer has no eventio")
-    assert done.returncode == 0, done.stderr
+    command = [
+        *(tool, "--input", Path(root) / "lst_muons.simtel.zst", "--output", made),
+        *("--write-images", "--write-parameters", f"--provenance-log={tmp_path / 'log'}"),
+        "--SimTelEventSource.focal_length_choice=EQUIVALENT",
+    ]
+    try:
+        run_peer(command)
+    except RuntimeError as error:
+        if "eventio" in str(error):
+            pytest.skip("the peer has no eventio")
+        raise
     with EventDataReader(made) as file:
         places = file.places()
         assert "simulation/event/subarray/shower" in places

@@ -3,17 +3,19 @@
 import gzip
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from awlta.errors import BadInput
 from awlta_recipes.events import iterate, iterate_all, read_header
-from awlta_recipes.events.eventio_scan import ARRAY_EVENT, survey
+from awlta_recipes.events.eventio_scan import ARRAY_EVENT, RUN_HEADER, SYNC, survey
 
 ZSTD, GZIP = "aux_traces_2029.simtel.zst", "simtel_test_file.simtel.gz"
+CAMERA_SETTINGS = 2002
 SST, NECTAR = "example_SST1M_20180822.fits.fz", "example_9evts_NectarCAM.fits.fz"
-SYNC = bytes.fromhex("378a1fd4")
 
 
 def content(name):
@@ -122,8 +124,59 @@ def test_an_object_that_claims_a_terabyte_takes_no_memory(tmp_path):
         (tmp_path / "packed", gzip.compress(raw + huge)),
     ):
         path.write_bytes(written)
-        with pytest.raises(BadInput, match=r"ends 1099511627776 bytes before|larger than any"):
+        with pytest.raises(BadInput, match="an object of 1099511627776 bytes is larger than any"):
             list(iterate(path, 1))
+
+
+def test_big_endian_files_are_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "swapped"
+    path.write_bytes(SYNC[::-1] + struct.pack(">IiI", RUN_HEADER, 1, 8) + bytes(8))
+    for read in (read_header, iterate_all):
+        with pytest.raises(BadInput, match="the numbers are big-endian at byte 0 ") as refused:
+            read(path)
+        assert refused.value.expected.startswith("little-endian")
+        assert refused.value.do.startswith("Convert the file to little-endian")
+
+
+def test_zeros_that_were_packed_tightly_take_little_memory(tmp_path):
+    path = tmp_path / "bomb"
+    head = SYNC + struct.pack("<IiII", 99 | 1 << 17, 1, 0, 1 << 10)
+    packer = zstandard.ZstdCompressor(level=1).compressobj()
+    with open(path, "wb") as file:
+        file.write(packer.compress(head))
+        for _ in range(256):
+            file.write(packer.compress(bytes(1 << 20)))
+        file.write(packer.flush())
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadInput, match="bytes before the object"):
+            survey(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 28
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.data
+def test_a_camera_that_no_telescope_has_is_refused(tmp_path):
+    raw = bytearray(gzip.decompress(content(GZIP)))
+    start = raw.index(SYNC + struct.pack("<I", CAMERA_SETTINGS)[:2]) + 16
+    raw[start : start + 4] = struct.pack("<i", 2**30)
+    path = tmp_path / "plain"
+    path.write_bytes(raw)
+    with pytest.raises(BadInput, match="cannot be parsed") as refused:
+        list(iterate(path, 1))
+    assert refused.value.facts["place"].startswith("byte ")
+
+
+@pytest.mark.data
+def test_events_before_their_telescopes_are_described_are_refused(tmp_path):
+    raw = gzip.decompress(content(GZIP))
+    run = raw.index(SYNC + struct.pack("<I", RUN_HEADER)[:2])
+    events = raw.index(SYNC + struct.pack("<I", ARRAY_EVENT)[:2])
+    path = tmp_path / "bare"
+    path.write_bytes(raw[run : raw.index(SYNC, run + 4)] + raw[events:])
+    with pytest.raises(BadInput, match=r"telescopes \[1\] are not described before the first"):
+        list(iterate(path, 1))
 
 
 @pytest.mark.data

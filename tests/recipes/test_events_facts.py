@@ -1,4 +1,4 @@
-"""What simulated files tell beside their waveforms: truth, triggers, pulses, constants."""
+"""What simulated files tell beside their waveforms: truth, pulses, constants."""
 
 import os
 from pathlib import Path
@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 
 from awlta_recipes.events import (
-    EventType,
     calibration_of,
     iterate,
     iterate_all,
     read_header,
-    read_triggers,
     read_truth,
 )
 
@@ -54,31 +52,6 @@ def test_showers_have_the_events_of_the_waveforms():
 @pytest.mark.parametrize("name", [SST, FLATFIELD])
 def test_a_run_without_showers_tells_none(name):
     assert read_truth(data(name)) == {}
-
-
-@pytest.mark.data
-def test_triggers_name_the_telescopes_that_took_part():
-    triggers = read_triggers(data(STEREO))
-    assert triggers.event_id.tolist() == [100]
-    assert triggers.event_type.tolist() == [EventType.SUBARRAY]
-    assert triggers.time.tolist() == [pytest.approx(5.933085)]
-    assert triggers.tel_ids[triggers.triggered[0]].tolist() == [*range(1, 15), 19]
-    assert np.array_equal(triggers.triggered, triggers.with_data)
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(
-    ("name", "types"),
-    [
-        (LST, [EventType.SUBARRAY] * 30),
-        (FLATFIELD, [EventType.FLATFIELD, EventType.OTHER_CALIBRATION]),
-        ("calib_events.simtel.gz", [EventType.SKY_PEDESTAL]),
-        ("extracted_pedestals.simtel.zst", [EventType.OTHER_CALIBRATION] * 5),
-        (SST, [EventType.UNKNOWN] * 32),
-    ],
-)
-def test_the_type_of_an_event_is_what_its_file_tells(name, types):
-    assert read_triggers(data(name)).event_type.tolist() == types
 
 
 @pytest.mark.data

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import BadInput
-from ..files.block import read_block
+from ..files.block import NAME, read_block
 
 _STEP_BYTES = 1 << 24
 _EVENT = "event_id"
@@ -107,7 +107,8 @@ def _members(file: Any) -> dict[str, Any]:
     found = {"": file}
 
     def take(name: str, item: Any) -> None:
-        found[name] = item
+        if name != NAME:
+            found[name] = item
 
     file.visititems(take)
     return found

@@ -2,12 +2,11 @@
 
 from . import times
 from .header import Header
-from .model import MODEL, EventType
+from .model import MODEL
 from .observation import Frame, Observation
 from .reader import EventDataReader
 from .renaming import to_data_model
 from .subarray import Camera, Optics, Subarray, Telescope
-from .unblocked import write_unblocked
 from .writer import EventDataWriter
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "Camera",
     "EventDataReader",
     "EventDataWriter",
-    "EventType",
     "Frame",
     "Header",
     "Observation",
@@ -24,5 +22,4 @@ __all__ = [
     "Telescope",
     "times",
     "to_data_model",
-    "write_unblocked",
 ]

@@ -5,8 +5,7 @@ This is the data model of CTAO's event files, version 7.1, as ctapipe 0.28 write
 
 from __future__ import annotations
 
-from enum import IntEnum
-
+from ..events import EventType
 from .columns import Column, Columns, counts, prefixed, reals
 
 MODEL = "v7.1.0"
@@ -29,24 +28,6 @@ OBSERVATION_BLOCKS = "configuration/observation/observation_block"
 LAYOUT = "configuration/instrument/subarray/layout"
 OPTICS = "configuration/instrument/telescope/optics"
 CAMERA = "configuration/instrument/telescope/camera"
-
-
-class EventType(IntEnum):
-    """What an event was recorded for."""
-
-    FLATFIELD = 0
-    SINGLE_PE = 1
-    PEDESTAL = 2
-    DARK_PEDESTAL = 3
-    ELECTRONIC_PEDESTAL = 4
-    SKY_PEDESTAL = 5
-    OTHER_CALIBRATION = 15
-    MUON = 16
-    HARDWARE_STEREO = 17
-    RANDOM_MONO = 18
-    DAQ = 24
-    SUBARRAY = 32
-    UNKNOWN = 255
 
 
 _NAN = float("nan")
@@ -81,7 +62,7 @@ def trigger(n_telescopes: int) -> Columns:
 
 _TIME = Column("time", "u4", "time of the trigger", shape=(2,), default=0, means="time")
 _EVENT_TYPE = Column(
-    "event_type", "i8", "kind of event", default=EventType.SUBARRAY, means="enum:EventType"
+    "event_type", "i8", "kind of event", default=int(EventType.SUBARRAY), means="enum:EventType"
 )
 
 TEL_TRIGGER_COLUMNS: Columns = (

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
-from ..events import EventKind, RunHeader
+from ..events import Pointing
 from . import times
 from .columns import Column, Columns, prefixed, reals
 
@@ -51,20 +51,37 @@ class Observation:
     telescope_pointing: Mapping[int, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, header: RunHeader) -> Observation:
-        """Return the observation of a raw file."""
-        at = header.pointing
+    def of(
+        cls,
+        run: int,
+        pointing: Pointing,
+        *,
+        producer: str = "unknown",
+        start: datetime | None = None,
+        stop: datetime | None = None,
+        fixed: Iterable[int] = (),
+    ) -> Observation:
+        """Return the observation of a run.
+
+        Parameters
+        ----------
+        run : int
+        pointing : Pointing
+            Right ascension and declination are preferred where it has both.
+        producer : str
+        start, stop : datetime, UTC, or None
+        fixed : iterable of int
+            Telescopes that stood still at its altitude and azimuth, as simulated ones do.
+        """
         frame, lon, lat = Frame.UNKNOWN, math.nan, math.nan
-        if at.ra is not None and at.dec is not None:
-            frame, lon, lat = Frame.ICRS, at.ra, at.dec
-        elif at.az is not None and at.alt is not None:
-            frame, lon, lat = Frame.ALTAZ, at.az, at.alt
-        is_simulated = header.event_kind is EventKind.SIMULATION
-        fixed = {}
-        if is_simulated and at.alt is not None and at.az is not None:
-            fixed = {t.tel_id: (at.alt, at.az) for t in header.telescopes}
-        producer = "simulation" if is_simulated else str(header.facts.get("site", "unknown"))
-        return cls(header.run, producer, lon, lat, frame, header.start, header.stop, fixed)
+        if pointing.ra is not None and pointing.dec is not None:
+            frame, lon, lat = Frame.ICRS, pointing.ra, pointing.dec
+        elif pointing.az is not None and pointing.alt is not None:
+            frame, lon, lat = Frame.ALTAZ, pointing.az, pointing.alt
+        still = {}
+        if pointing.az is not None and pointing.alt is not None:
+            still = dict.fromkeys(fixed, (pointing.alt, pointing.az))
+        return cls(run, producer, lon, lat, frame, start, stop, still)
 
     def row(self) -> dict[str, Any]:
         """Return the row of the table of observation blocks.

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from awlta.errors import BadInput, NotFound
+from awlta.lineage.files.block import NAME
 
+from ..events.hdf5_nodes import at
 from . import model
 from .instrument_tables import subarray_of
 from .subarray import Subarray
-from .table_reader import TableReader, at
+from .table_reader import TableReader
 
 Rows = np.ndarray[Any, Any]
 
 _MAJOR = model.MODEL.partition(".")[0]
 _GROUPS_DEEP = 8
-_DAMAGE = (OSError, RuntimeError, ValueError, KeyError, TypeError)
+_DAMAGE = (OSError, RuntimeError, ValueError, LookupError, TypeError, ArithmeticError)
 """What HDF5's library raises on bytes that it cannot make sense of."""
 
 
@@ -174,7 +176,8 @@ class EventDataReader:
             except _DAMAGE as error:
                 raise _unusable(self._path, f"has a damaged node {place}: {error}") from error
             if isinstance(node, h5py.Dataset):
-                yield place
+                if place != NAME:
+                    yield place
             elif isinstance(node, h5py.Group) and deep:
                 yield from self._tables(place, deep - 1)
 

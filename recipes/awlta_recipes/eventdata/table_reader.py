@@ -13,10 +13,12 @@ import numpy as np
 
 from awlta.errors import BadInput, NotFound
 
+from ..events.hdf5_nodes import at, has_own_data
 from .chunks import Filter, inverse
 
 _MOST_CHUNK_BYTES = 1 << 28
 _MOST_ROW_BYTES = 1 << 22
+_MOST_BYTES = 1 << 31
 _MOST_FILTERS = 8
 _KINDS = "iufbS"
 
@@ -54,16 +56,13 @@ class TableReader:
             raise self._refused("is a group", "a table")
         self._table = found.id
         settings = self._table.get_create_plist()
-        if self._table.rank != 1 or settings.get_external_count():
-            raise self._refused("has several dimensions, or its data in another file", "a table")
-        layout = settings.get_layout()
-        if layout not in (h5py.h5d.CHUNKED, h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT):
-            raise self._refused("is a view of other tables", "a table with its own data")
+        if self._table.rank != 1 or not has_own_data(found):
+            raise self._refused("has several dimensions, or its data elsewhere", "a table")
         self._stored = self._row_type()
         self.attributes = _plain_attributes(found)
         self._columns = {name: self._meaning(i) for i, name in enumerate(self._stored.names or ())}
         self.dtype = np.dtype([(n, c[0], c[1]) for n, c in self._columns.items()])
-        self._is_chunked = layout == h5py.h5d.CHUNKED
+        self._is_chunked = settings.get_layout() == h5py.h5d.CHUNKED
         if self._is_chunked:
             (self._chunk,) = settings.get_chunk()
             self._filters = self._known_filters(settings)
@@ -92,15 +91,20 @@ class TableReader:
         return self._columns[column][3]
 
     def read(self) -> np.ndarray[Any, Any]:
-        """Return all rows."""
-        parts = [self._understood(rows) for rows in self._chunks()]
+        """Return all rows; raise BadInput where they are too many to be held at once."""
+        if len(self) * self.dtype.itemsize > _MOST_BYTES:
+            raise self._refused(
+                f"has {len(self)} rows of {self.dtype.itemsize} bytes",
+                f"at most {_MOST_BYTES >> 20} MiB in a table that is read as a whole",
+                "Go through it in blocks",
+            )
+        parts = list(self._chunks())
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
 
     def blocks(self, size: int) -> Iterator[np.ndarray[Any, Any]]:
         """Yield the rows in blocks of ``size``, the last one shorter."""
         held, n_held = np.empty(min(size, len(self)), self.dtype), 0
-        for rows in self._chunks():
-            part = self._understood(rows)
+        for part in self._chunks():
             while len(part):
                 taken = part[: size - n_held]
                 held[n_held : n_held + len(taken)] = taken
@@ -112,7 +116,7 @@ class TableReader:
             yield held[:n_held]
 
     def _chunks(self) -> Iterator[np.ndarray[Any, Any]]:
-        """Yield the stored rows, chunk by chunk."""
+        """Yield the rows, chunk by chunk."""
         n_bytes = self._chunk * self._stored.itemsize
         for start in range(0, len(self), self._chunk):
             stop = min(start + self._chunk, len(self))
@@ -120,13 +124,15 @@ class TableReader:
                 if self._is_chunked:
                     skipped, raw = self._stored_chunk(start, n_bytes)
                     whole = inverse(raw, self._filters, skipped, n_bytes)
-                    yield whole.view(self._stored)[: stop - start]
+                    stored = whole.view(self._stored)[: stop - start]
                 else:
-                    yield self._plain(start, stop)
+                    stored = self._plain(start, stop)
+                rows = self._understood(stored)
             except BadInput as error:
                 raise self._refused(error.found, error.expected or "whole rows") from error
             except (OSError, ValueError, RuntimeError, KeyError) as error:
                 raise self._refused(f"cannot be read: {error}", "whole rows") from error
+            yield rows
 
     def _stored_chunk(self, start: int, n_bytes: int) -> tuple[int, bytes]:
         told = self._table.get_chunk_info_by_coord((start,))
@@ -227,28 +233,14 @@ class TableReader:
             for number, _, values, name in told
         )
 
-    def _refused(self, found: str, expected: str) -> BadInput:
+    def _refused(self, found: str, expected: str, do: str = "") -> BadInput:
         return BadInput(
             f"{self._file_name}: {self.place} {found}",
             expected=expected,
-            do="Fetch the file again and compare its digest, or write it anew with ctapipe",
+            do=do or "Fetch the file again and compare its digest, or write it anew with ctapipe",
             file=self._file_name,
             place=self.place,
         )
-
-
-def at(file: Any, place: str) -> Any:
-    """Return the node at a place, reached by links inside the file alone, or None."""
-    import h5py
-
-    node = file
-    for name in place.strip("/").split("/"):
-        if not isinstance(node, h5py.Group) or name.encode() not in node.id:
-            return None
-        if node.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
-            return None
-        node = node[name]
-    return node
 
 
 def _plain_attributes(node: Any) -> Mapping[str, Any]:
@@ -257,7 +249,7 @@ def _plain_attributes(node: Any) -> Mapping[str, Any]:
     for key in node.attrs:
         try:
             value = node.attrs[key]
-        except (OSError, TypeError, ValueError, RuntimeError):
+        except (OSError, TypeError, ValueError, RuntimeError, KeyError):
             continue
         if isinstance(value, bytes):
             found[key] = value.decode(errors="replace")

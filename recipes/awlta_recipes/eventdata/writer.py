@@ -46,6 +46,10 @@ class EventDataWriter:
         Of zstd.
     shuffle : bool, optional
         Whether bytes are sorted by rank before they are compressed.
+
+    Notes
+    -----
+    Only a file that was closed without an error tells its data model; readers refuse others.
     """
 
     def __init__(
@@ -68,11 +72,15 @@ class EventDataWriter:
         self._tables: dict[str, TableWriter] = {}
         self._orders: dict[str, _Order] = {}
         self._file = new_hdf5(path)
-        mark_group(self._file)
-        write_attributes(self._file, {"PYTABLES_FORMAT_VERSION": "2.1"})
-        for table in tables_of(subarray):
-            write_table(self._file, table.place, table.columns, table.values, table.attributes)
-        self._write_observations()
+        try:
+            mark_group(self._file)
+            write_attributes(self._file, {"PYTABLES_FORMAT_VERSION": "2.1"})
+            for table in tables_of(subarray):
+                write_table(self._file, table.place, table.columns, table.values, table.attributes)
+            self._write_observations()
+        except BaseException:
+            self._file.close()
+            raise
 
     def append_triggers(self, rows: Any, tel_rows: Any = None) -> None:
         """Add triggers of the array, and of each telescope that took part.
@@ -168,6 +176,7 @@ class EventDataWriter:
             They have not; readers that go through tables side by side would mix up events.
         """
         try:
+            self._check_orders()
             for table in self._tables.values():
                 table.finish()
             obs_ids = [o.obs_id for o in self._observations]
@@ -175,7 +184,6 @@ class EventDataWriter:
             write_attributes(self._file, told)
         finally:
             self._file.close()
-        self._check_orders()
 
     def __enter__(self) -> EventDataWriter:
         return self

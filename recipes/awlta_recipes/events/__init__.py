@@ -14,7 +14,6 @@ from .model import (
     Pointing,
     RunHeader,
     TelescopeDescription,
-    Triggers,
 )
 from .reader import (
     calibration_of,
@@ -22,7 +21,6 @@ from .reader import (
     iterate,
     iterate_all,
     read_header,
-    read_triggers,
     read_truth,
 )
 
@@ -39,13 +37,11 @@ __all__ = [
     "Pointing",
     "RunHeader",
     "TelescopeDescription",
-    "Triggers",
     "ahead",
     "calibration_of",
     "identify",
     "iterate",
     "iterate_all",
     "read_header",
-    "read_triggers",
     "read_truth",
 ]

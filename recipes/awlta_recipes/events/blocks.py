@@ -13,6 +13,7 @@ from .model import CameraDescription, EventBlock, FlaggedEvent
 BLOCK_BYTES = 16 << 20
 """Bytes of waveforms that are gathered at a time, over all telescopes that are read."""
 
+_MOST_FLAGGED = 4096  # events without a good one between them, told of in one block
 NAN = float("nan")
 _NO_IMAGE = -1
 
@@ -72,7 +73,7 @@ def gather(
         By telescope; gives the shape that every event must have.
     block : int or None
         Events to a block; None for as many as :data:`BLOCK_BYTES` hold, shared by the
-        telescopes, and one at least.
+        telescopes, and one at least. Many flagged events end a block before it is full.
     pixel_ok : callable
         Asked with the telescope, once a block, since a file may tell it only with its events.
     true_images : bool
@@ -107,21 +108,27 @@ class _Filling:
         self._begin()
 
     def _begin(self) -> None:
-        # Memory that no event has touched yet costs nothing.
-        self._waveforms = np.empty((self._size, *self._camera.event_shape), np.uint16)
+        # What somebody asks for may be far more than there is: room grows with the events.
+        n_rows = min(self._size, events_in_block(self._camera, None))
+        self._waveforms = np.empty((n_rows, *self._camera.event_shape), np.uint16)
         self.events: list[tuple[int, float, float, float]] = []
         self._images: list[NDArray[np.int32] | None] = []
         self.flagged: list[FlaggedEvent] = []
 
     @property
     def is_full(self) -> bool:
-        return len(self.events) == self._size
+        return len(self.events) == self._size or len(self.flagged) == _MOST_FLAGGED
 
     def add(self, event: SingleEvent) -> None:
         fault = fault_of(event.waveform, self._camera)
         if fault:
             self.flagged.append(FlaggedEvent(event.event_id, fault))
             return
+        if len(self.events) == len(self._waveforms):
+            n_rows = min(self._size, 2 * len(self._waveforms))
+            larger = np.empty((n_rows, *self._camera.event_shape), np.uint16)
+            larger[: len(self._waveforms)] = self._waveforms
+            self._waveforms = larger
         self._waveforms[len(self.events)] = event.waveform
         self.events.append((event.event_id, event.time, event.alt, event.az))
         if self._true_images:

@@ -1,4 +1,4 @@
-"""Our own raw event file: HDF5, all telescopes of a run, laid out like ctapipe's R0 tables.
+"""Write our own raw event file: HDF5, all telescopes of a run, laid out like ctapipe's R0 tables.
 
 ::
 
@@ -17,8 +17,8 @@ and lzf 120 MB/s and 2.5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,32 +29,20 @@ from numpy.typing import NDArray
 
 from awlta.errors import BadValue, NameTaken
 
-from .blocks import events_in_block
-from .model import (
-    CalibrationState,
-    CameraDescription,
-    EventBlock,
-    EventKind,
-    EventType,
-    FileCalibration,
-    Pointing,
-    Preamble,
-    RunHeader,
-    TelescopeDescription,
-    Triggers,
-    damaged,
-)
+from .model import CalibrationState, CameraDescription, RunHeader, TelescopeDescription
 
 FORMAT = "awlta-raw-events"
 VERSION = 1
 USERBLOCK = 16384
-_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_EXPECTED = f"a finished {FORMAT} file of version {VERSION}"
-_TELESCOPE = "configuration/telescope/tel_{:03d}"
-_EVENTS = "r0/event/telescope/tel_{:03d}"
-_TRIGGER = "r0/event/subarray/trigger"
-_SHOWER = "simulation/event/subarray/shower"
-_FACT = "fact_"
+TELESCOPES = "configuration/telescope"
+EVENTS = "r0/event/telescope/tel_{:03d}"
+TRIGGER = "r0/event/subarray/trigger"
+SHOWER = "simulation/event/subarray/shower"
+FACT = "fact_"
+ANGLES = ("alt", "az", "ra", "dec")
+TELESCOPE_ATTRS = ("tel_id", "name", "x", "y", "z", "focal_length", "mirror_area")
+CAMERA_ATTRS = ("n_pixels", "n_gains", "n_samples", "sampling_rate", "pixel_shape", "rotation")
+CAMERA_ARRAYS = ("pixel_x", "pixel_y", "pixel_area", "pulse_shape")
 _ROWS = 4096
 
 
@@ -70,6 +58,13 @@ class EventFileWriter:
         Must not exist yet.
     header : RunHeader
         ``n_events`` and ``stop`` are ignored and taken from what is written.
+
+    Raises
+    ------
+    NameTaken
+        The file exists; as the ``with`` statement begins.
+    BadValue
+        The run has no start; as the ``with`` statement begins.
     """
 
     def __init__(self, path: Path, header: RunHeader) -> None:
@@ -82,16 +77,26 @@ class EventFileWriter:
                 expected="a name that is free",
                 do="Write the run under another name",
             )
+        if self._header.start is None:
+            raise BadValue("a run without a start", expected="a time in UTC", do="Set header.start")
         self._file = h5py.File(
             self._path, "x", libver=("v110", "v110"), userblock_size=USERBLOCK, track_order=False
         )
-        _write_header(self._file, self._header)
+        try:
+            self._lay_out(self._header.start)
+        except BaseException:
+            self._file.close()
+            raise
+        return self
+
+    def _lay_out(self, start: datetime) -> None:
+        _write_header(self._file, self._header, start)
         tel_ids = [t.tel_id for t in self._header.telescopes]
         for telescope in self._header.telescopes:
-            group = self._file.create_group(_EVENTS.format(telescope.tel_id))
+            group = self._file.create_group(EVENTS.format(telescope.tel_id))
             _columns(group, {"event_id": (np.int64, ()), "time": (np.float64, ())})
             _waveform_table(group, telescope.camera, self._header.calibration_state)
-        trigger = self._file.create_group(_TRIGGER)
+        trigger = self._file.create_group(TRIGGER)
         trigger.attrs["tel_ids"] = np.array(tel_ids, np.int16)
         columns = {
             "event_id": (np.int64, ()),
@@ -99,7 +104,6 @@ class EventFileWriter:
             "tels_with_trigger": (np.bool_, (len(tel_ids),)),
         }
         _columns(trigger, columns)
-        return self
 
     def add_events(self, tel_id: int, event_id: Any, time: Any, waveforms: Any) -> None:
         """Append events of one telescope.
@@ -111,29 +115,29 @@ class EventFileWriter:
         time : float64 (n_events,), s since the start of the run
         waveforms : uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts
             float32 (n_events, n_pixels, n_samples), p.e., in the state ``PE``.
+
+        Raises
+        ------
+        NotFound
+            The run has no such telescope.
+        BadValue
+            A column has another length, shape or type, or values beyond it; nothing is written.
         """
         self._header.telescope(tel_id)
-        group = self._file[_EVENTS.format(tel_id)]
-        shape = group["waveform"].shape[1:]
-        if np.shape(waveforms)[1:] != shape or len(waveforms) != len(event_id):
-            raise BadValue(
-                f"waveforms of shape {np.shape(waveforms)} for {len(event_id)} events",
-                expected=f"shape (n_events, {', '.join(map(str, shape))})",
-                do="Write all events of a telescope with the shape that its camera declares",
-            )
-        _append(group, {"event_id": event_id, "time": time, "waveform": waveforms})
+        columns = {"event_id": event_id, "time": time, "waveform": waveforms}
+        _append(self._file[EVENTS.format(tel_id)], columns)
 
     def add_triggers(self, event_id: Any, time: Any, tels_with_trigger: Any) -> None:
         """Append array events: int64 (n,), float64 (n,) s, bool (n, n_telescopes)."""
         columns = {"event_id": event_id, "time": time, "tels_with_trigger": tels_with_trigger}
-        _append(self._file[_TRIGGER], columns)
+        _append(self._file[TRIGGER], columns)
 
     def add_truth(self, columns: Mapping[str, NDArray[Any]]) -> None:
-        """Append what was put into a simulation, one array a column, an entry an event."""
-        if _SHOWER not in self._file:
-            group = self._file.create_group(_SHOWER)
+        """Append what was put into a simulation, one array a column, a value an event."""
+        if SHOWER not in self._file:
+            group = self._file.create_group(SHOWER)
             _columns(group, {k: (v.dtype, v.shape[1:]) for k, v in columns.items()})
-        _append(self._file[_SHOWER], columns)
+        _append(self._file[SHOWER], columns)
 
     def __exit__(
         self,
@@ -141,142 +145,11 @@ class EventFileWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None:
-            self._file.attrs["n_events"] = len(self._file[_TRIGGER]["event_id"])
-        self._file.close()
-
-
-def starts_like_ours(path: Path) -> bool:
-    """Tell by the signature behind the identity block whether a file can be ours."""
-    with open(path, "rb") as stream:
-        stream.seek(USERBLOCK)
-        return stream.read(len(_SIGNATURE)) == _SIGNATURE
-
-
-def read_header(path: Path) -> RunHeader:
-    """Return what one of our files tells of its run."""
-    with _Opened(path) as file:
-        attrs = dict(file.attrs)
-        if attrs.get("format") != FORMAT or attrs.get("version") != VERSION:
-            found = f"format {attrs.get('format')!r}, version {attrs.get('version')!r}"
-            raise damaged(path, found, expected=_EXPECTED)
-        if "n_events" not in attrs:
-            raise damaged(path, "the writer of this run did not finish", expected=_EXPECTED)
-        telescopes = tuple(
-            _read_telescope(file[f"configuration/telescope/{name}"])
-            for name in sorted(file["configuration/telescope"])
-        )
-        times = file[_TRIGGER]["time"]
-        start = datetime.fromisoformat(attrs["start"])
-        last = float(times[-1]) if len(times) else 0.0
-        return RunHeader(
-            run=int(attrs["run"]),
-            start=start,
-            stop=start + timedelta(seconds=last),
-            format="awlta-hdf5",
-            telescopes=telescopes,
-            n_events=int(attrs["n_events"]),
-            event_kind=EventKind(attrs["event_kind"]),
-            calibration_state=CalibrationState(attrs["calibration_state"]),
-            pointing=Pointing(**{k: _optional(attrs[f"pointing_{k}"]) for k in _ANGLES}),
-            facts={
-                k.removeprefix(_FACT): _plain(v) for k, v in attrs.items() if k.startswith(_FACT)
-            },
-        )
-
-
-def read_preamble(path: Path) -> Preamble:
-    """Return what one of our files tells of its run; that costs next to nothing."""
-    return read_header(path)
-
-
-def iterate(
-    path: Path, run: Preamble, tel_ids: Sequence[int], block: int | None, *, true_images: bool
-) -> Iterator[EventBlock]:
-    """Yield the events of some telescopes, one after the other; true images there are none."""
-    direction = [np.nan if a is None else a for a in (run.pointing.alt, run.pointing.az)]
-    with _Opened(path) as file:
-        for tel_id in tel_ids:
-            camera = run.telescope(tel_id).camera
-            group = file[_EVENTS.format(tel_id)]
-            n_events, step = len(group["event_id"]), events_in_block(camera, block)
-            for start in range(0, n_events, step):
-                rows = slice(start, min(start + step, n_events))
-                yield EventBlock(
-                    event_id=group["event_id"][rows],
-                    time=group["time"][rows],
-                    waveforms=group["waveform"][rows],
-                    pixel_ok=np.ones(camera.n_pixels, np.bool_),
-                    pointing=np.tile(np.array(direction, np.float64), (rows.stop - start, 1)),
-                    tel_id=tel_id,
-                )
-
-
-def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | None:
-    """Return None: our files carry raw events only."""
-    return None
-
-
-def read_truth(path: Path) -> dict[str, NDArray[Any]]:
-    """Return what was put into a simulated run, one array a column; empty for others."""
-    with _Opened(path) as file:
-        group = file.get(_SHOWER, {})
-        return {name: group[name][:] for name in group}
-
-
-def read_triggers(path: Path, run: Preamble) -> Triggers:
-    """Return the array events; a telescope that triggered has data."""
-    with _Opened(path) as file:
-        group = file[_TRIGGER]
-        columns = {name: group[name][:] for name in ("event_id", "time", "tels_with_trigger")}
-        kind = EventKind(file.attrs["event_kind"])
-        return Triggers(
-            event_id=columns["event_id"],
-            time=columns["time"],
-            event_type=np.full(len(columns["event_id"]), _EVENT_TYPES[kind], np.uint8),
-            tel_ids=np.asarray(group.attrs["tel_ids"], np.int16),
-            triggered=columns["tels_with_trigger"],
-            with_data=columns["tels_with_trigger"],
-        )
-
-
-_EVENT_TYPES = {
-    EventKind.OBSERVATION: EventType.SUBARRAY,
-    EventKind.SIMULATION: EventType.SUBARRAY,
-    EventKind.PEDESTAL: EventType.SKY_PEDESTAL,
-    EventKind.FLATFIELD: EventType.FLATFIELD,
-    EventKind.CALIBRATION: EventType.OTHER_CALIBRATION,
-    EventKind.UNKNOWN: EventType.UNKNOWN,
-}
-_ANGLES = ("alt", "az", "ra", "dec")
-
-
-class _Opened:
-    """An open file; what the HDF5 library raises in the block becomes BadInput."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Any:
         try:
-            self._file = h5py.File(self._path, "r")
-        except (OSError, RuntimeError, ValueError) as error:
-            raise self._fault(error) from error
-        return self._file
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
-        if isinstance(error, OSError | RuntimeError | KeyError | ValueError | TypeError):
-            raise self._fault(error) from error
-
-    def _fault(self, error: Exception) -> Exception:
-        found = f"cannot be read ({type(error).__name__}: {error})"
-        return damaged(self._path, found, expected=_EXPECTED)
+            if kind is None:
+                self._file.attrs["n_events"] = len(self._file[TRIGGER]["event_id"])
+        finally:
+            self._file.close()
 
 
 def _columns(group: Any, columns: Mapping[str, tuple[Any, Sequence[int]]]) -> None:
@@ -311,66 +184,77 @@ def _waveform_table(group: Any, camera: CameraDescription, state: CalibrationSta
 
 
 def _append(group: Any, columns: Mapping[str, Any]) -> None:
-    for name, values in columns.items():
+    if columns.keys() != group.keys():
+        raise BadValue(
+            f"columns {', '.join(sorted(columns))} for {group.name}",
+            expected=", ".join(group),
+            do="Give the same columns with each block",
+        )
+    arrays = {name: np.asarray(values) for name, values in columns.items()}
+    n_rows = max(a.shape[:1] for a in arrays.values())
+    for name, array in arrays.items():
+        _check(group[name], array, n_rows)
+    for name, array in arrays.items():
         table = group[name]
         n_before = len(table)
-        table.resize(n_before + len(values), axis=0)
-        table[n_before:] = values
+        table.resize(n_before + len(array), axis=0)
+        table[n_before:] = array
 
 
-def _write_header(file: Any, header: RunHeader) -> None:
-    if header.start is None:
-        raise BadValue("a run without a start", expected="a time in UTC", do="Set header.start")
+def _check(table: Any, array: NDArray[Any], n_rows: tuple[int, ...]) -> None:
+    """Raise BadValue where an array is no column of as many rows, or HDF5 would clip it."""
+    shape, dtype = (*n_rows, *table.shape[1:]), table.dtype
+    fits = array.shape == shape and np.can_cast(array.dtype, dtype, "same_kind")
+    if array.dtype.kind in "iu" and dtype.kind in "iuf" and array.shape == shape:
+        limit = np.iinfo(dtype) if dtype.kind in "iu" else None
+        fits = not array.size or not limit or limit.min <= array.min() <= array.max() <= limit.max
+    if not fits:
+        raise BadValue(
+            f"{table.name} of shape {array.shape}, type {array.dtype}",
+            expected=f"{dtype} of shape ({', '.join(map(str, ('n_events', *table.shape[1:])))}), "
+            "as many rows in each column",
+            do="Write all events of a telescope with the shape that its camera declares",
+        )
+
+
+def _write_header(file: Any, header: RunHeader, start: datetime) -> None:
     attrs: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "run": header.run,
-        "start": header.start.astimezone(UTC).isoformat(),
+        "start": start.astimezone(UTC).isoformat(),
         "event_kind": header.event_kind.value,
         "calibration_state": header.calibration_state.value,
     }
-    for name in _ANGLES:
+    for name in ANGLES:
         value = getattr(header.pointing, name)
         attrs[f"pointing_{name}"] = np.nan if value is None else float(value)
-    attrs.update({_FACT + k: v for k, v in sorted(header.facts.items())})
+    attrs.update({FACT + k: v for k, v in sorted(header.facts.items())})
     for name, value in attrs.items():
-        file.attrs[name] = value
+        _tell(file, name, value)
     for telescope in header.telescopes:
-        _write_telescope(file.create_group(_TELESCOPE.format(telescope.tel_id)), telescope)
-
-
-_TELESCOPE_ATTRS = ("tel_id", "name", "x", "y", "z", "focal_length", "mirror_area")
-_CAMERA_ATTRS = ("n_pixels", "n_gains", "n_samples", "sampling_rate", "pixel_shape", "rotation")
-_CAMERA_ARRAYS = ("pixel_x", "pixel_y", "pixel_area", "pulse_shape")
+        _write_telescope(file.create_group(f"{TELESCOPES}/tel_{telescope.tel_id:03d}"), telescope)
 
 
 def _write_telescope(group: Any, telescope: TelescopeDescription) -> None:
-    for name in _TELESCOPE_ATTRS:
-        group.attrs[name] = getattr(telescope, name)
-    group.attrs["camera_name"] = telescope.camera.name
-    for name in _CAMERA_ATTRS:
-        group.attrs[name] = getattr(telescope.camera, name)
+    for name in TELESCOPE_ATTRS:
+        _tell(group, name, getattr(telescope, name))
+    _tell(group, "camera_name", telescope.camera.name)
+    for name in CAMERA_ATTRS:
+        _tell(group, name, getattr(telescope.camera, name))
     if telescope.camera.pulse_shape is not None:
         group.attrs["pulse_step"] = telescope.camera.pulse_step
-    for name in _CAMERA_ARRAYS:
+    for name in CAMERA_ARRAYS:
         values = getattr(telescope.camera, name)
         if values is not None:
             group.create_dataset(name, data=np.asarray(values, np.float64))
 
 
-def _read_telescope(group: Any) -> TelescopeDescription:
-    attrs = {k: _plain(v) for k, v in group.attrs.items()}
-    arrays: dict[str, Any] = {k: group[k][:] if k in group else None for k in _CAMERA_ARRAYS}
-    settings: dict[str, Any] = {k: attrs[k] for k in _CAMERA_ATTRS}
-    settings["pulse_step"] = attrs.get("pulse_step", np.nan)
-    camera = CameraDescription(name=str(attrs["camera_name"]), **settings, **arrays)
-    values: dict[str, Any] = {k: attrs[k] for k in _TELESCOPE_ATTRS}
-    return TelescopeDescription(camera=camera, **values)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _optional(value: Any) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _tell(node: Any, name: str, value: str | int | float) -> None:
+    """Write an attribute; text of fixed length, since HDF5 has no checksum over other text."""
+    if isinstance(value, str):
+        raw = value.encode()
+        kind = h5py.string_dtype("utf-8", max(1, len(raw)))
+        node.attrs.create(name, np.array(raw, kind), dtype=kind)
+    else:
+        node.attrs[name] = value

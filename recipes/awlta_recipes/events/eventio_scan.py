@@ -17,15 +17,14 @@ from pathlib import Path
 from .eventio_stream import Damage, Stream, first_bytes, stream_of
 from .model import damaged
 
-SYNC = {b"\x37\x8a\x1f\xd4": "<", b"\xd4\x1f\x8a\x37": ">"}
+SYNC, SWAPPED_SYNC = b"\x37\x8a\x1f\xd4", b"\xd4\x1f\x8a\x37"
 RUN_HEADER, ARRAY_EVENT, MC_EVENT, CALIBRATION_EVENT = 2000, 2010, 2021, 2028
 TRIGGER = 2009
 _EVENTS = (ARRAY_EVENT, CALIBRATION_EVENT)
 _HEAD = 160
+_LARGEST = 1 << 28
 _EXPECTED = "a complete sim_telarray file"
-_WORDS = {order: struct.Struct(order + "IiI") for order in "<>"}
-_WORD = {order: struct.Struct(order + "I") for order in "<>"}
-_TIMES = {order: struct.Struct(order + "4i") for order in "<>"}
+_WORDS, _WORD, _TIMES = struct.Struct("<IiI"), struct.Struct("<I"), struct.Struct("<4i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,6 @@ class TopObject:
 
     Attributes
     ----------
-    order : str
-        ``<`` or ``>``, the order of its bytes.
     position : int
         Of its sync marker in the decompressed stream.
     words : bytes
@@ -56,7 +53,6 @@ class TopObject:
     """
 
     header: Header
-    order: str
     position: int
     words: bytes
     content: bytes
@@ -75,7 +71,7 @@ class Survey:
 
 def starts_like_eventio(path: Path) -> bool:
     """Tell by the first bytes, decompressed if need be, whether a file is eventio."""
-    return first_bytes(path, 4) in SYNC
+    return first_bytes(path, 4) in (SYNC, SWAPPED_SYNC)
 
 
 def walk(path: Path, wanted: Collection[int] = ()) -> Iterator[TopObject]:
@@ -96,7 +92,8 @@ def walk(path: Path, wanted: Collection[int] = ()) -> Iterator[TopObject]:
                 has_run |= found.header.type == RUN_HEADER
                 yield found
     except Damage as damage:
-        raise damaged(path, damage.found, expected=_EXPECTED, place=damage.place) from damage
+        expected, do = damage.expected or _EXPECTED, damage.do
+        raise damaged(path, damage.found, expected=expected, do=do, place=damage.place) from damage
     if not has_run:
         raise damaged(path, "an eventio file without a run header", expected=_EXPECTED)
 
@@ -109,44 +106,51 @@ def survey(path: Path) -> Survey:
     return seen
 
 
-def parse_header(words: bytes | memoryview, order: str, offset: int = 0) -> Header:
+def parse_header(words: bytes | memoryview, offset: int = 0) -> Header:
     """Return the header that begins at ``offset``; there must be 12 bytes, 16 if it is extended."""
-    kind, identity, length = _WORDS[order].unpack_from(words, offset)
+    kind, identity, length = _WORDS.unpack_from(words, offset)
     size, total = 12, length & 0x3FFFFFFF
     if kind >> 17 & 1:
         size = 16
-        total |= (_WORD[order].unpack_from(words, offset + 12)[0] & 0xFFF) << 30
+        total |= (_WORD.unpack_from(words, offset + 12)[0] & 0xFFF) << 30
     return Header(kind & 0xFFFF, identity, kind >> 20 & 0xFFF, total, size)
 
 
-def trigger_time(content: bytes | memoryview, order: str = "<") -> int:
+def trigger_time(content: bytes | memoryview) -> int:
     """Return the time of an array trigger, unix nanoseconds, 0 if it has none.
 
     Its record begins with the time of the computer and that of the GPS clock, each as
     seconds and nanoseconds; the GPS clock is the better one.
     """
-    cpu_s, cpu_ns, gps_s, gps_ns = _TIMES[order].unpack_from(content)
+    cpu_s, cpu_ns, gps_s, gps_ns = _TIMES.unpack_from(content)
     return int(10**9 * gps_s + gps_ns if gps_s else 10**9 * cpu_s + cpu_ns if cpu_s else 0)
 
 
 def _next_object(stream: Stream, wanted: Collection[int]) -> TopObject:
     start = stream.position
     sync = stream.read(4)
-    order = SYNC.get(sync)
-    if order is None:
+    place = f"byte {start} of the decompressed stream"
+    if sync == SWAPPED_SYNC:
         raise Damage(
-            f"no object begins where one must (found {sync.hex()} for the sync marker)",
-            f"byte {start} of the decompressed stream",
+            "the numbers are big-endian",
+            place,
+            expected="little-endian numbers, which alone eventio reads",
+            do="Convert the file to little-endian, or write it on a little-endian machine",
         )
+    if sync != SYNC:
+        found = f"no object begins where one must (found {sync.hex()} for the sync marker)"
+        raise Damage(found, place)
     words = stream.read(12)
-    if _WORD[order].unpack_from(words)[0] >> 17 & 1:
+    if _WORD.unpack_from(words)[0] >> 17 & 1:
         words += stream.read(4)
-    header = parse_header(words, order)
+    header = parse_header(words)
     if header.type in wanted:
-        return TopObject(header, order, start, words, stream.read(header.length))
+        if header.length > _LARGEST:
+            raise Damage(f"an object of {header.length} bytes is larger than any", place)
+        return TopObject(header, start, words, stream.read(header.length))
     content = stream.read(min(header.length, _HEAD)) if header.type in _EVENTS else b""
     stream.skip(header.length - len(content))
-    return TopObject(header, order, start, words, content)
+    return TopObject(header, start, words, content)
 
 
 def _note(found: TopObject, seen: Survey) -> None:
@@ -154,7 +158,7 @@ def _note(found: TopObject, seen: Survey) -> None:
     seen.objects[header.type] += 1
     if header.type == CALIBRATION_EVENT:
         seen.calibration_types.add(header.id)
-        inner = parse_header(content, found.order) if len(content) >= 16 else None
+        inner = parse_header(content) if len(content) >= 16 else None
         if inner is None or inner.type != ARRAY_EVENT:
             return
         content = content[inner.size :]
@@ -165,6 +169,6 @@ def _note(found: TopObject, seen: Survey) -> None:
     seen.n_events += 1
     # The trigger record comes first in an array event.
     if len(content) >= 32:
-        first = parse_header(content, found.order)
+        first = parse_header(content)
         if first.type == TRIGGER:
-            seen.last_time = trigger_time(content[first.size :], found.order) or seen.last_time
+            seen.last_time = trigger_time(content[first.size :]) or seen.last_time

@@ -13,17 +13,17 @@ from typing import BinaryIO, Protocol
 
 GZIP = b"\x1f\x8b"
 ZSTD = b"\x28\xb5\x2f\xfd"
-_PIECE = 16384
+# One byte of zstd can become 32768.
+_PIECE = 2048
 _BUFFER = 32768
-_LARGEST = 1 << 30
 
 
 class Damage(Exception):
     """Where and how a stream is broken; becomes a BadInput that names the file."""
 
-    def __init__(self, found: str, place: str) -> None:
+    def __init__(self, found: str, place: str, *, expected: str = "", do: str = "") -> None:
         super().__init__(found)
-        self.found, self.place = found, place
+        self.found, self.place, self.expected, self.do = found, place, expected, do
 
 
 class Stream(Protocol):
@@ -106,8 +106,6 @@ class _Compressed:
         return True
 
     def read(self, size: int) -> bytes:
-        if size > _LARGEST:
-            raise Damage(f"an object of {size} bytes is larger than any", f"byte {self.position}")
         return b"".join(self._parts(size))
 
     def skip(self, size: int) -> None:
@@ -143,7 +141,7 @@ def _decompressor(magic: bytes) -> _Decompressor:
 
 
 def _expanded(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the decompressed content; small pieces keep the worst expansion bounded."""
+    """Yield the decompressed content; small pieces bound the worst expansion, 64 MiB a piece."""
     offset, piece = 0, file.read(_PIECE)
     while piece:
         member = _decompressor(piece)
@@ -151,7 +149,8 @@ def _expanded(file: BinaryIO) -> Iterator[bytes]:
             try:
                 content = member.decompress(piece)
             except Exception as error:  # zlib and zstandard share no error class
-                raise Damage(f"decompression fails ({error})", _near(offset)) from error
+                place = f"compressed bytes {offset} to {offset + len(piece)}"
+                raise Damage(f"decompression fails ({error})", place) from error
             if content:
                 yield content
             offset += len(piece)
@@ -159,10 +158,6 @@ def _expanded(file: BinaryIO) -> Iterator[bytes]:
         if not member.eof:
             raise Damage("the compressed stream ends early", f"compressed byte {offset}")
         piece = piece or file.read(_PIECE)
-
-
-def _near(offset: int) -> str:
-    return f"compressed bytes {offset} to {offset + _PIECE}"
 
 
 def _ends_before(n_bytes: int, start: int) -> Damage:

@@ -30,8 +30,27 @@ class CalibrationState(Enum):
     PE = "p.e."
 
 
+class EventType(IntEnum):
+    """What a single event was recorded for, with the codes of CTAO's R1 and DL0 data model."""
+
+    FLATFIELD = 0
+    SINGLE_PE = 1
+    PEDESTAL = 2
+    DARK_PEDESTAL = 3
+    ELECTRONIC_PEDESTAL = 4
+    SKY_PEDESTAL = 5
+    OTHER_CALIBRATION = 15
+    MUON = 16
+    HARDWARE_STEREO = 17
+    RANDOM_MONO = 18
+    DAQ = 24
+    SUBARRAY = 32
+    LONG_EVENT = 33
+    UNKNOWN = 255
+
+
 class EventKind(Enum):
-    """What a run was taken for, as far as its file tells."""
+    """What a run as a whole was taken for, as far as its file tells."""
 
     OBSERVATION = "observation"
     PEDESTAL = "pedestal"
@@ -40,18 +59,24 @@ class EventKind(Enum):
     CALIBRATION = "calibration"
     UNKNOWN = "unknown"
 
+    @property
+    def event_type(self) -> EventType:
+        """Type of the events of such a run, where they do not tell their own."""
+        return _EVENT_TYPES[self]
 
-class EventType(IntEnum):
-    """What an array event was triggered by, with the codes of the CTAO data model."""
 
-    FLATFIELD = 0
-    SINGLE_PE = 1
-    SKY_PEDESTAL = 2
-    DARK_PEDESTAL = 3
-    ELECTRONIC_PEDESTAL = 4
-    OTHER_CALIBRATION = 5
-    SUBARRAY = 32
-    UNKNOWN = 255
+_EVENT_TYPES = {
+    EventKind.OBSERVATION: EventType.SUBARRAY,
+    EventKind.PEDESTAL: EventType.PEDESTAL,
+    EventKind.FLATFIELD: EventType.FLATFIELD,
+    EventKind.SIMULATION: EventType.SUBARRAY,
+    EventKind.CALIBRATION: EventType.OTHER_CALIBRATION,
+    EventKind.UNKNOWN: EventType.UNKNOWN,
+}
+
+
+MOST_EVENT_BYTES = 1 << 28
+"""Bytes of raw samples that one telescope may have in one event; ten times those of any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +115,23 @@ class CameraDescription:
     rotation: float = 0.0
     pulse_shape: Float | None = None
     pulse_step: float = float("nan")
+
+    def __post_init__(self) -> None:
+        counts = (self.n_gains, self.n_pixels, self.n_samples)
+        if min(counts) < 1 or self.event_size > MOST_EVENT_BYTES:
+            raise BadValue(
+                f"camera {self.name} of {counts} gains, pixels and samples",
+                expected=f"one or more of each, events of at most {MOST_EVENT_BYTES >> 20} MiB",
+                do="Compare with the camera that the file is of",
+            )
+        for name in ("pixel_x", "pixel_y", "pixel_area"):
+            values = getattr(self, name)
+            if values is not None and np.shape(values) != (self.n_pixels,):
+                raise BadValue(
+                    f"{name} of camera {self.name} of shape {np.shape(values)}",
+                    expected=f"({self.n_pixels},), one for each pixel",
+                    do="Describe all pixels of the camera, or none",
+                )
 
     @property
     def event_shape(self) -> tuple[int, int, int]:
@@ -297,34 +339,6 @@ class FileCalibration:
     pixel_ok: NDArray[np.bool_] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Triggers:
-    """The array events of a run, whichever telescope saw them.
-
-    Attributes
-    ----------
-    event_id : int64 (n_events,)
-    time : float64 (n_events,), s
-        Since ``RunHeader.start`` (UTC); NaN where the event or the run has no time.
-    event_type : uint8 (n_events,)
-        A value of :class:`EventType`.
-    tel_ids : int16 (n_telescopes,)
-        What the columns of the next two stand for.
-    triggered, with_data : bool (n_events, n_telescopes)
-        Which telescopes triggered, and of which there are data.
-    """
-
-    event_id: NDArray[np.int64]
-    time: Float
-    event_type: NDArray[np.uint8]
-    tel_ids: NDArray[np.int16]
-    triggered: NDArray[np.bool_]
-    with_data: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.event_id)
-
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -344,13 +358,13 @@ def seconds_since(start: datetime | None, nanoseconds: int) -> float:
     return (nanoseconds - 1000 * microseconds) * 1e-9
 
 
-def damaged(path: Path, found: str, *, expected: str, place: str = "") -> BadInput:
+def damaged(path: Path, found: str, *, expected: str, place: str = "", do: str = "") -> BadInput:
     """Return the error for a file that cannot be used, naming the place of the fault."""
     where = f" at {place}" if place else ""
     return BadInput(
         f"{path.name}: {found}{where}",
         expected=expected,
-        do="Fetch the file again and compare its digest with that of the source",
+        do=do or "Fetch the file again and compare its digest with that of the source",
         file=path.name,
         place=place,
     )

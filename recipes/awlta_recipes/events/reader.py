@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from awlta.errors import BadInput, BadValue, NotFound
 
-from . import eventfile, eventio_scan, fits_scan, simtel, zfits
-from .model import EventBlock, FileCalibration, Preamble, RunHeader, Triggers
+from . import eventfile_reader, eventio_scan, fits_scan, simtel, zfits
+from .model import EventBlock, FileCalibration, Preamble, RunHeader
 
 
 class _Format(Protocol):
@@ -30,10 +30,13 @@ class _Format(Protocol):
     ) -> Iterator[EventBlock]: ...
     def calibration_of(self, path: Path, run: Preamble, tel_id: int) -> FileCalibration | None: ...
     def read_truth(self, path: Path) -> dict[str, NDArray[Any]]: ...
-    def read_triggers(self, path: Path, run: Preamble) -> Triggers: ...
 
 
-_READERS: dict[str, _Format] = {"simtel": simtel, "zfits": zfits, "awlta-hdf5": eventfile}
+_READERS: dict[str, _Format] = {
+    "simtel": simtel,
+    "zfits": zfits,
+    "awlta-hdf5": eventfile_reader,
+}
 
 
 def identify(path: Path) -> str | None:
@@ -44,7 +47,7 @@ def identify(path: Path) -> str | None:
     str or None
         ``simtel``, ``zfits``, ``awlta-hdf5``, or None for anything else.
     """
-    if eventfile.starts_like_ours(path):
+    if eventfile_reader.starts_like_ours(path):
         return "awlta-hdf5"
     if eventio_scan.starts_like_eventio(path):
         return "simtel"
@@ -163,18 +166,6 @@ def read_truth(path: Path) -> dict[str, NDArray[Any]]:
         As :func:`read_header`.
     """
     return _READERS[_known_format(path)].read_truth(path)
-
-
-def read_triggers(path: Path) -> Triggers:
-    """Return the array events of a run: when, of what kind, and which telescopes took part.
-
-    Raises
-    ------
-    NotFound, BadInput
-        As :func:`read_header`.
-    """
-    reader = _READERS[_known_format(path)]
-    return reader.read_triggers(path, reader.read_preamble(path))
 
 
 def _known_format(path: Path) -> str:

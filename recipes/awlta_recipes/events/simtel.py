@@ -20,10 +20,9 @@ from .blocks import SingleEvent, gather
 from .eventio_scan import ARRAY_EVENT, CALIBRATION_EVENT, MC_EVENT, TopObject, walk
 from .model import (
     EventBlock,
-    EventType,
     FileCalibration,
     Preamble,
-    Triggers,
+    damaged,
     seconds_since,
 )
 from .simtel_header import degrees, read_header, read_preamble, refused
@@ -33,20 +32,12 @@ __all__ = [
     "iterate",
     "read_header",
     "read_preamble",
-    "read_triggers",
     "read_truth",
 ]
 
 _DISABLED, _SHOWER, _MONITORING, _LASER = 2005, 2020, 2022, 2023
 _PHOTONS, _CALIBRATION_PHOTONS, _PIXEL_MONITORING = 1204, 2034, 2033
 _EVENTS = {ARRAY_EVENT, CALIBRATION_EVENT}
-# Kinds of calibration events: dark, pedestal, LED in the lid, laser or LED from there on.
-_CALIBRATION_TYPES = {
-    0: EventType.DARK_PEDESTAL,
-    1: EventType.SKY_PEDESTAL,
-    2: EventType.SINGLE_PE,
-    3: EventType.FLATFIELD,
-}
 
 
 def iterate(
@@ -79,8 +70,14 @@ def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | 
                     known |= record
     if not {"pedestal", "calib"} <= known.keys():
         return None
+    camera = run.telescope(tel_id).camera
+    shape = (camera.n_gains, camera.n_pixels)
+    for name in ("pedestal", "calib", "tm_calib"):
+        if name in known and np.shape(known[name]) != shape:
+            told = f"{name} of telescope {tel_id} has shape {np.shape(known[name])}"
+            raise damaged(path, told, expected=f"{shape} (gains, pixels), as its camera")
     slices = max(1, int(known["n_ped_slices"]))
-    pixel_ok = np.ones(run.telescope(tel_id).camera.n_pixels, np.bool_)
+    pixel_ok = np.ones(camera.n_pixels, np.bool_)
     _switch_off(pixel_ok, known.get("HV_disabled", ()))
     return FileCalibration(
         pedestal=(known["pedestal"] / np.float32(slices)).astype(np.float32),
@@ -110,35 +107,6 @@ def read_truth(path: Path) -> dict[str, NDArray[Any]]:
         for i, name in enumerate(_TRUTH)
         if rows
     }
-
-
-def read_triggers(path: Path, run: Preamble) -> Triggers:
-    """Return all array events with the telescopes that triggered and those with data."""
-    tel_ids = np.array([t.tel_id for t in run.telescopes], np.int16)
-    rows: list[tuple[int, float, EventType, NDArray[np.bool_], NDArray[np.bool_]]] = []
-    has_shower = False
-    for found in walk(path, _EVENTS):
-        kind = found.header.type
-        has_shower |= kind == _SHOWER
-        if kind not in _EVENTS:
-            continue
-        with refused(path, f"array event {len(rows)}"):
-            event = events.array_event(found)
-            record = events.parse(event.trigger)
-            masks = [
-                np.isin(tel_ids, record[name])
-                for name in ("triggered_telescopes", "telescopes_with_data")
-            ]
-            time = seconds_since(run.start, event.time)
-            rows.append((event.event_id, time, _event_type(found, has_shower), masks[0], masks[1]))
-    return Triggers(
-        event_id=np.array([r[0] for r in rows], np.int64),
-        time=np.array([r[1] for r in rows], np.float64),
-        event_type=np.array([r[2] for r in rows], np.uint8),
-        tel_ids=tel_ids,
-        triggered=np.array([r[3] for r in rows], np.bool_).reshape(-1, len(tel_ids)),
-        with_data=np.array([r[4] for r in rows], np.bool_).reshape(-1, len(tel_ids)),
-    )
 
 
 def _single_events(
@@ -204,12 +172,6 @@ def _true_images(found: TopObject) -> dict[int, events.Part]:
 def _switch_off(pixel_ok: NDArray[np.bool_], off: Any) -> None:
     indices = np.asarray(off, np.int64)
     pixel_ok[indices[(indices >= 0) & (indices < len(pixel_ok))]] = False
-
-
-def _event_type(found: TopObject, has_shower: bool) -> EventType:
-    if found.header.type == CALIBRATION_EVENT:
-        return _CALIBRATION_TYPES.get(found.header.id, EventType.OTHER_CALIBRATION)
-    return EventType.SUBARRAY if has_shower else EventType.OTHER_CALIBRATION
 
 
 _COUNTS = ("event_id", "true_shower_primary_id")

@@ -51,7 +51,6 @@ class ArrayEvent:
 
     event_id: int
     time: int
-    trigger: Part
     telescopes: Mapping[int, Part]
     pointings: Mapping[int, tuple[float, float]]
 
@@ -69,7 +68,7 @@ def parts(content: bytes | memoryview) -> Iterator[Part]:
     view = memoryview(content)
     offset, end = 0, len(view)
     while offset < end:
-        header = parse_header(view, "<", offset)
+        header = parse_header(view, offset)
         begin = offset + header.size
         following = begin + header.length
         if following > end:
@@ -93,8 +92,6 @@ def parse(part: Part | TopObject) -> Any:
 
 def array_event(found: TopObject) -> ArrayEvent:
     """Take apart an array event, or the one that a calibration event consists of."""
-    if found.order != "<":
-        raise NotImplementedError("big-endian events")
     header, content = found.header, memoryview(found.content)
     if header.type != ARRAY_EVENT:
         inner = next(parts(content))
@@ -113,12 +110,12 @@ def array_event(found: TopObject) -> ArrayEvent:
             pointings[_TRACKING[kind]] = _pointing(part)
     # Older files number the array event otherwise than its trigger.
     event_id = trigger.header.id or header.id
-    return ArrayEvent(event_id, trigger_time(trigger.content), trigger, telescopes, pointings)
+    return ArrayEvent(event_id, trigger_time(trigger.content), telescopes, pointings)
 
 
 def event_id(found: TopObject) -> int:
     """Return the number of an array event of which the first bytes suffice."""
-    trigger = parse_header(found.content, found.order)
+    trigger = parse_header(found.content)
     return trigger.id if trigger.type == TRIGGER and trigger.id else found.header.id
 
 

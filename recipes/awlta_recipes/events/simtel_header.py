@@ -1,18 +1,29 @@
-"""What a sim_telarray file tells of its run and telescopes, as the library (eventio) parses it."""
+"""What a sim_telarray file tells of its run and telescopes; the library parses each record."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .eventio_scan import Survey, survey
+from awlta.errors import BadInput
+
+from .eventio_scan import (
+    ARRAY_EVENT,
+    CALIBRATION_EVENT,
+    MC_EVENT,
+    RUN_HEADER,
+    Survey,
+    TopObject,
+    survey,
+    walk,
+)
 from .model import (
     CalibrationState,
     CameraDescription,
@@ -24,6 +35,7 @@ from .model import (
     damaged,
     datetime_of,
 )
+from .simtel_events import parse
 
 # Older files do not name their cameras; pixels and mirror-plate focal length tell them apart.
 _CAMERAS = {
@@ -36,6 +48,11 @@ _CAMERAS = {
     (2368, 2): "ASTRICam",
 }
 _SHAPES = {1: "hexagonal", 2: "square", 3: "hexagonal"}
+
+_META, _MC_RUN_HEADER = 75, 2001
+_SETTINGS, _ORGANIZATION, _PIXELS = _DESCRIPTIONS = (2002, 2003, 2004)
+_EVENTS = (ARRAY_EVENT, CALIBRATION_EVENT, MC_EVENT)
+_OF_THE_FILE = -1
 
 
 def read_preamble(path: Path) -> Preamble:
@@ -62,6 +79,8 @@ def refused(path: Path, place: str) -> Iterator[None]:
     """Turn whatever a parser that trusts its input raises into BadInput, with the place."""
     try:
         yield
+    except BadInput:
+        raise
     except Exception as error:
         raise damaged(
             path,
@@ -77,31 +96,72 @@ def degrees(angle: float) -> float:
 
 
 def _beginning(path: Path) -> dict[str, Any]:
-    from eventio import SimTelFile  # pulls in corsikaio, wanted for these files only
-
-    # zcat=False: no child process; the library remarks on objects that it does not know
-    with refused(path, "the descriptions of its telescopes"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with SimTelFile(str(path), zcat=False) as file:
-            header = file.header
-            azimuth, altitude = (degrees(a) for a in header["direction"])
-            return {
-                "run": int(header["run"]),
-                "start": datetime_of(10**9 * int(header["time"])),
-                "format": "simtel",
-                "telescopes": tuple(
-                    _telescope(file, row, int(tel_id))
-                    for row, tel_id in enumerate(header["tel_id"])
-                    if int(tel_id) in file.telescope_descriptions
-                ),
-                "pointing": Pointing(alt=altitude, az=azimuth),
-                "facts": _facts(file),
-            }
+    records = _records(path)
+    header = records.run
+    with refused(path, "the descriptions of its telescopes"):
+        azimuth, altitude = (degrees(a) for a in header["direction"])
+        return {
+            "run": int(header["run"]),
+            "start": datetime_of(10**9 * int(header["time"])),
+            "format": "simtel",
+            "telescopes": tuple(
+                _telescope(records.telescopes[int(tel_id)], int(tel_id), place)
+                for tel_id, place in zip(header["tel_id"], header["tel_pos"], strict=True)
+            ),
+            "pointing": Pointing(alt=altitude, az=azimuth),
+            "facts": _facts(records),
+        }
 
 
-def _telescope(file: Any, row: int, tel_id: int) -> TelescopeDescription:
-    parts = file.telescope_descriptions[tel_id]
-    settings, pixels = parts["camera_settings"], parts["pixel_settings"]
+@dataclass
+class _Records:
+    """What stands before the events; of telescopes, by number and by type of the record."""
+
+    run: dict[str, Any] = field(default_factory=dict)
+    simulation: dict[str, Any] = field(default_factory=dict)
+    meta: dict[bytes, bytes] = field(default_factory=dict)
+    telescopes: dict[int, dict[int, Any]] = field(default_factory=dict)
+
+    def take(self, found: TopObject) -> None:
+        """Have a record parsed by the library, and keep it."""
+        kind, number = found.header.type, found.header.id
+        if kind == RUN_HEADER:
+            self.run = parse(found)
+            self.telescopes = {int(tel_id): {} for tel_id in self.run["tel_id"]}
+        elif kind == _MC_RUN_HEADER:
+            self.simulation = parse(found)
+        elif kind == _META and number == _OF_THE_FILE:
+            self.meta = parse(found)
+        elif kind in _DESCRIPTIONS and number in self.telescopes:
+            self.telescopes[number][kind] = parse(found)
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether each telescope of the run is described."""
+        whole = len(_DESCRIPTIONS)
+        return bool(self.run) and all(len(t) == whole for t in self.telescopes.values())
+
+
+def _records(path: Path) -> _Records:
+    """Return what is told before the first event, parsed no further than it is needed."""
+    records = _Records()
+    for found in walk(path, {RUN_HEADER, _MC_RUN_HEADER, _META, *_DESCRIPTIONS}):
+        with refused(path, f"byte {found.position}"):
+            records.take(found)
+        if records.are_complete:
+            return records
+        if found.header.type in _EVENTS:
+            break
+    bare = [tel_id for tel_id, told in records.telescopes.items() if len(told) < len(_DESCRIPTIONS)]
+    raise damaged(
+        path,
+        f"telescopes {bare} are not described before the first event",
+        expected="camera settings, camera organization and pixel settings of each telescope",
+    )
+
+
+def _telescope(parts: Mapping[int, Any], tel_id: int, place: Any) -> TelescopeDescription:
+    settings, pixels = parts[_SETTINGS], parts[_PIXELS]
     focal_length = float(settings["focal_length"])
     n_pixels = int(settings["n_pixels"])
     # The x axis of these files points up in the camera, towards larger altitude, y along azimuth.
@@ -112,7 +172,7 @@ def _telescope(file: Any, row: int, tel_id: int) -> TelescopeDescription:
     camera = CameraDescription(
         name=name,
         n_pixels=n_pixels,
-        n_gains=int(parts["camera_organization"]["n_gains"]),
+        n_gains=int(parts[_ORGANIZATION]["n_gains"]),
         n_samples=int(pixels["sum_bins"]),
         sampling_rate=1.0 / float(pixels["time_slice"]),
         pixel_x=x * sin + y * cos,
@@ -123,14 +183,14 @@ def _telescope(file: Any, row: int, tel_id: int) -> TelescopeDescription:
         pulse_shape=_pulse(pixels),
         pulse_step=float(pixels.get("ref_step", np.nan)),
     )
-    position = np.asarray(file.header["tel_pos"][row], float)
+    north, west, up = (float(c) for c in place)
     return TelescopeDescription(
         tel_id=tel_id,
         name=f"{name}-{tel_id}",
         camera=camera,
-        x=float(position[0]),
-        y=float(position[1]),
-        z=float(position[2]),
+        x=north,
+        y=west,
+        z=up,
         focal_length=float(settings.get("effective_focal_length") or focal_length),
         mirror_area=float(settings["mirror_area"]),
     )
@@ -151,13 +211,12 @@ def _pulse(pixels: Mapping[str, Any]) -> NDArray[np.float64] | None:
     return None if shape is None or not shape.size else np.atleast_2d(np.asarray(shape, float))
 
 
-def _facts(file: Any) -> dict[str, str | int | float]:
+def _facts(records: _Records) -> dict[str, str | int | float]:
     facts: dict[str, str | int | float] = {"origin": "sim_telarray"}
-    release = file.global_meta.get(b"SIMTEL_VERSION")
+    release = records.meta.get(b"SIMTEL_VERSION")
     if release:
         facts["simtel_version"] = release.decode("utf-8", "replace")
-    if file.mc_run_headers:
-        last = file.mc_run_headers[-1]
-        facts["energy_min"], facts["energy_max"] = (float(e) for e in last["E_range"])
-        facts["spectral_index"] = float(last["spectral_index"])
+    if records.simulation:
+        facts["energy_min"], facts["energy_max"] = (float(e) for e in records.simulation["E_range"])
+        facts["spectral_index"] = float(records.simulation["spectral_index"])
     return facts

@@ -6,13 +6,16 @@ summed and compared with the checksums of the FITS file before it is called.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from awlta.errors import BadInput
 
 from .blocks import SingleEvent, gather
 from .fits_scan import Header, verified_headers
@@ -21,12 +24,10 @@ from .model import (
     CameraDescription,
     EventBlock,
     EventKind,
-    EventType,
     FileCalibration,
     Preamble,
     RunHeader,
     TelescopeDescription,
-    Triggers,
     damaged,
     datetime_of,
     seconds_since,
@@ -45,11 +46,15 @@ _NO_WAVEFORM = np.empty((0, 0, 0), np.uint16)
 def read_header(path: Path) -> RunHeader:
     """Return what a zfits file tells of its run, after its checksums were compared."""
     table = _event_table(path)
-    with _opened(path) as reader:
+    with _Reader(path) as reader:
         first = next(reader.events(), None)
         run_header = next(iter(reader.file.RunHeader), None) if reader.has("RunHeader") else None
-    if first is None:
-        raise damaged(path, "the event table is empty", expected=_EXPECTED)
+        if first is None:
+            raise damaged(path, "the event table is empty", expected=_EXPECTED)
+        return _described(path, table, first, run_header)
+
+
+def _described(path: Path, table: Header, first: Any, run_header: Any) -> RunHeader:
     telescope = _telescope(path, first)
     start = _header_time(table, "TSTARTS", "TSTARTNS") or _local_time(first)
     stop = _header_time(table, "TSTOPS", "TSTOPNS") or start
@@ -78,7 +83,7 @@ def iterate(
 ) -> Iterator[EventBlock]:
     """Yield the events; ``run`` is that of the same file, already checked."""
     cameras = {tel_id: run.telescope(tel_id).camera for tel_id in tel_ids}
-    with _opened(path) as reader:
+    with _Reader(path) as reader:
         for tel_id, camera in cameras.items():
             order = _PixelOrder()
             events = (
@@ -97,8 +102,8 @@ def calibration_of(path: Path, run: Preamble, tel_id: int) -> FileCalibration | 
     """Return the mean of the online baselines over the first events; None if there are none."""
     camera = run.telescope(tel_id).camera
     total, n_events, order = np.zeros(camera.n_pixels), 0, _PixelOrder()
-    with _opened(path) as reader:
-        for event in islice(reader.events(), _BASELINE_EVENTS):
+    with _Reader(path) as reader:
+        for event in itertools.islice(reader.events(), _BASELINE_EVENTS):
             gain = event.hiGain.waveforms
             baselines = _array(gain, "baselines")
             if baselines is None or len(baselines) != camera.n_pixels:
@@ -116,29 +121,12 @@ def read_truth(path: Path) -> dict[str, NDArray[Any]]:
     return {}
 
 
-def read_triggers(path: Path, run: Preamble) -> Triggers:
-    """Return the events of the one telescope; its types are not those of an array."""
-    with _opened(path) as reader:
-        rows = [
-            (_number(e, "eventNumber"), seconds_since(run.start, _local_time(e)))
-            for e in reader.events()
-        ]
-    took_part = np.ones((len(rows), len(run.telescopes)), np.bool_)
-    return Triggers(
-        event_id=np.array([r[0] for r in rows], np.int64),
-        time=np.array([r[1] for r in rows], np.float64),
-        event_type=np.full(len(rows), EventType.UNKNOWN, np.uint8),
-        tel_ids=np.array([t.tel_id for t in run.telescopes], np.int16),
-        triggered=took_part,
-        with_data=took_part,
-    )
-
-
 class _Reader:
-    """An open file whose parser cannot raise anything but BadInput."""
+    """An open file; what its parser, or a message of it, raises in the block is BadInput."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._place = "its tables"
 
     def __enter__(self) -> _Reader:
         from protozfits import File  # loads shared libraries, wanted for these files only
@@ -147,11 +135,18 @@ class _Reader:
             # Messages as they are: the wrapped ones convert every array of every event.
             self.file: Any = File(str(self.path), pure_protobuf=True)
         except Exception as error:  # the parser raises anything on odd tables
-            raise self._fault(error, "its tables") from error
+            raise self._fault(error) from error
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.file.close()
+        if isinstance(error, Exception) and not isinstance(error, BadInput):
+            raise self._fault(error) from error
 
     def has(self, table: str) -> bool:
         """Tell whether the file has a table of this name."""
@@ -160,24 +155,16 @@ class _Reader:
     def events(self) -> Iterator[Any]:
         """Yield the messages of the event table."""
         rows = iter(self.file.Events)
-        count = 0
-        while True:
-            try:
-                event = next(rows, None)
-            except Exception as error:
-                raise self._fault(error, f"row {count} of Events") from error
+        for count in itertools.count():
+            self._place = f"row {count} of Events"
+            event = next(rows, None)
             if event is None:
                 return
-            count += 1
             yield event
 
-    def _fault(self, error: Exception, place: str) -> Exception:
+    def _fault(self, error: Exception) -> Exception:
         found = f"cannot be parsed ({type(error).__name__}: {error})"
-        return damaged(self.path, found, expected=_EXPECTED, place=place)
-
-
-def _opened(path: Path) -> _Reader:
-    return _Reader(path)
+        return damaged(self.path, found, expected=_EXPECTED, place=self._place)
 
 
 def _event_table(path: Path) -> Header:

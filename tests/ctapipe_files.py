@@ -1,6 +1,7 @@
-"""Run by ctapipe's interpreter: print as JSON what ctapipe finds in event files.
+"""Run by ctapipe's interpreter (see peers.py): print as JSON what ctapipe finds in event files.
 
-Usage: peer_reads.py read FILE | tell FILE | copy FILE TO | merge ONE OTHER TO
+Usage: ctapipe_files.py types | read FILE | tell FILE | copy FILE TO | merge ONE OTHER TO |
+process FILE TO
 """
 
 import json
@@ -46,6 +47,13 @@ def read(path):
     with HDF5EventSource(path) as source:
         found["events"] = [one(event) for event in source]
     return found
+
+
+def types():
+    """Tell the codes of the types of events."""
+    from ctapipe.containers import EventType
+
+    return {kind.name: kind.value for kind in EventType}
 
 
 def tell(path):
@@ -123,6 +131,18 @@ def merge(one_path, other, to):
     return run_tool(MergeTool(), [one_path, other, f"--output={to}", log], cwd="/", raises=True)
 
 
+def process(path, to):
+    """Run ctapipe-process: images are cleaned and described anew."""
+    from ctapipe.core import run_tool
+    from ctapipe.tools.process import ProcessorTool
+
+    log = f"--provenance-log={to}.provenance"
+    what = ["--write-images", "--write-parameters", "--quiet"]
+    return run_tool(
+        ProcessorTool(), [f"--input={path}", f"--output={to}", log, *what], cwd="/", raises=True
+    )
+
+
 if __name__ == "__main__":
-    verbs = {"read": read, "tell": tell, "copy": copy, "merge": merge}
+    verbs = {v.__name__: v for v in (types, read, tell, copy, merge, process)}
     json.dump(verbs[sys.argv[1]](*sys.argv[2:]), sys.stdout)
