@@ -134,6 +134,9 @@ def lst_run(chosen: argparse.Namespace, folder: Path, data: Path, python: str | 
     for name in PARTS:
         line[f"share_of_{name}"] = ratio(rounds, f"in_make_{name}", "in_make_make", 4)
         print(f"share of {name:19}{line[f'share_of_{name}']:16.1%}")
+    rest = middle(rounds, lambda r: r["in_make_rest"].cpu)
+    line["rest_of_a_product_ms"] = round(rest * 1e3, 1)
+    print(f"the rest is {rest * 1e3:.0f} ms a product, however many events")
     if python:
         line |= {
             "peer": "ctapipe-process, without its start",
