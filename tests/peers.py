@@ -35,18 +35,30 @@ def ctapipe_python() -> str | None:
     return named or (str(INSTALLED) if INSTALLED.exists() else None)
 
 
+def surroundings() -> dict[str, str]:
+    """Return the environment of a peer: one thread, and memory that it keeps between events.
+
+    With the usual thresholds the C library gives the arrays of an event back to the system and
+    takes them again for the next, or not, as it happened to begin: that decides up to four fifths
+    of the time of an event of a megabyte.
+    """
+    single = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    kept = {"MALLOC_MMAP_THRESHOLD_": str(10**9), "MALLOC_TRIM_THRESHOLD_": str(4 * 10**9)}
+    kept["MALLOC_TOP_PAD_"] = str(2 * 10**8)
+    own = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    return own | single | kept
+
+
 def ask_ctapipe(
     python: str, camera: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], jobs: Sequence[Job]
 ) -> Answers:
     """Have ctapipe do jobs with the events of one camera; the form is in ctapipe_side.py."""
-    single = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | single
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         np.savez(folder / "arrays.npz", **arrays)
         (folder / "task.json").write_text(json.dumps({"camera": camera, "jobs": list(jobs)}))
         done = subprocess.run(
-            [python, str(SIDE), name], capture_output=True, text=True, env=surroundings
+            [python, str(SIDE), name], capture_output=True, text=True, env=surroundings()
         )
         if done.returncode:
             raise RuntimeError(f"ctapipe's side failed:\n{done.stderr[-4000:]}")

@@ -5,7 +5,8 @@
 ctapipe works on the same arrays in the same run, on the same core, if it is there (scripts/peers
 kernels), ours and the peer by turns. CPU time of one thread, median of the repetitions, each after
 the caches were filled with something else; batch calls of ours, event by event for the peer, which
-has no batches; both have done all events once before. Prints a table with what is included, then
+has no batches; both have done all events once before. The peer's memory is not given back to the
+system between events (peers.py). Prints a table with what is included, then
 one JSON object a line.
 """
 
