@@ -1,6 +1,6 @@
 """From a raw file to a stored DL1 product, against ctapipe-process and the bare reading loops.
 
-    AWLTA_TEST_DATA=folder python tests/benchmarks/bench_dl1.py [--events 800] [--no-peer]
+    AWLTA_TEST_DATA=folder python tests/benchmarks/bench_dl1.py [--events 2000] [--no-peer]
 
 The 30 LST events of the muon file are repeated to a long run. Ours is `CameraImages.make()`: read,
 calibrate, extract, clean, describe, write images and parameters, hash, store on the local
@@ -8,7 +8,7 @@ dataserver, commit with lineage. ``without_lineage`` is the same loop by itself:
 digests, no store, no database. Another `make()` is told apart:
 
 - recipe: the loop under the watch, without the transport of the raw file,
-- retrieve: the raw file from the dataserver, with its digest,
+- retrieve: the raw file from the dataserver, with its digest, and taken away in the end,
 - store: digests of the new file, and the file to the dataserver,
 - rest: intent, identity block, activity, lineage, commit.
 
@@ -134,7 +134,7 @@ def lst_run(chosen: argparse.Namespace, folder: Path, data: Path, python: str | 
         print(f"share of {name:19}{line[f'share_of_{name}']:16.1%}")
     rest = middle(rounds, lambda r: r["in_make_rest"].cpu)
     line["rest_of_a_product_ms"] = round(rest * 1e3, 1)
-    print(f"the rest is {rest * 1e3:.0f} ms a product, however many events")
+    print(f"the rest is {rest * 1e3:.0f} ms a product")
     if python:
         line |= {
             "peer": "ctapipe-process, without its start",
@@ -196,7 +196,7 @@ def zfits(chosen: argparse.Namespace, folder: Path, data: Path) -> list[Figure]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--events", type=int, default=800)
+    parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--zfits-events", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-peer", action="store_true")

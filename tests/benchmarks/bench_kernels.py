@@ -53,7 +53,7 @@ CALLS = {
 def one_round(events: Events, stages: list[Stage], python: str | None, repeat: int) -> Round:
     """Time ours, and the peer right after it: the machine is not equally fast all the time."""
     times = {stage.name: cpu_time(stage.ours, stage.n_events, repeat) for stage in stages}
-    times |= _calls(events, times["r0_to_hillas"], repeat)
+    times |= _calls(events, repeat)
     if python is None:
         return times, {}
     jobs = [
@@ -64,7 +64,7 @@ def one_round(events: Events, stages: list[Stage], python: str | None, repeat: i
     return times, ask_ctapipe(python, events.camera.described(), events.arrays, jobs).times
 
 
-def _calls(events: Events, share: float, repeat: int) -> dict[str, float]:
+def _calls(events: Events, repeat: int) -> dict[str, float]:
     """Time the chain by single events, and by two threads."""
     chain, waveforms = events.chain(kernels.LocalPeak()), events.waveforms
     ones = [waveforms[n : n + 1] for n in range(events.n_events)]
@@ -79,7 +79,8 @@ def _calls(events: Events, share: float, repeat: int) -> dict[str, float]:
     def two_threads() -> object:
         return chain(waveforms, threads=2, keep_images=False)
 
-    extra = cpu_time(one_by_one, events.n_events, repeat) - share
+    extra = cpu_time(one_by_one, events.n_events, repeat)
+    extra -= cpu_time(one_thread, events.n_events, repeat)
     os.sched_setaffinity(0, ALL_CORES)
     gain = clock_time(one_thread, repeat) / clock_time(two_threads, repeat)
     os.sched_setaffinity(0, ONE_CORE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -124,7 +125,7 @@ class Run:
         clock; what is left of the whole is what lineage costs: intent, watch from outside,
         identity block, activity, commit.
         """
-        spent = dict.fromkeys(("recipe", "retrieve", "store"), Seconds(0.0, 0.0))
+        spent = dict.fromkeys(("recipe", "retrieve", "store", "remove"), Seconds(0.0, 0.0))
         client, recipe = self.workspace.client(), CameraImages.__recipe__
         assert recipe is not None
         _ = recipe.identity  # of the function as it is
@@ -134,10 +135,12 @@ class Run:
                 (client, "retrieve", "retrieve"),
                 (client, "store", "store"),
                 (fixed_block, "content_digest", "store"),
+                (shutil, "rmtree", "remove"),  # of the scratch folder, which has the raw file
             ):
                 stack.enter_context(self._watched(owner, name, part, spent))
             spent["make"] = self.took(self.make)
         spent["recipe"] -= spent["retrieve"]  # of the raw file; constants are small
+        spent["retrieve"] += spent.pop("remove")
         spent["rest"] = spent["make"] - spent["recipe"] - spent["retrieve"] - spent["store"]
         return spent
 
