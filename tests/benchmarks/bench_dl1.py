@@ -1,14 +1,28 @@
-"""From a raw file to a stored DL1 product, against ctapipe-process and the bare reading loop.
+"""From a raw file to a stored DL1 product, against ctapipe-process and the bare reading loops.
 
-    AWLTA_TEST_DATA=folder python tests/benchmarks/bench_dl1.py [--events 500] [--rounds 3]
+    AWLTA_TEST_DATA=folder python tests/benchmarks/bench_dl1.py [--events 2000] [--no-peer]
 
 The 30 LST events of the muon file are repeated to a long run. Ours is `CameraImages.make()`: read,
 calibrate, extract, clean, describe, write images and parameters, hash, store on the local
-dataserver, commit with lineage. `without_lineage` is the same loop by itself: no watch, no digests,
-no store, no database. ctapipe reads, calibrates, cleans, describes and writes the same
-(scripts/peers kernels); its imports are measured by a run with one event and taken off. CPU time,
-user and system, of all threads of a process on one core. Prints a table, then one JSON object a
-line.
+dataserver, commit with lineage. ``without_lineage`` is the same loop by itself: no watch, no
+digests, no store, no database. Another `make()` is told apart:
+
+- recipe: the loop under the watch, without the transport of the raw file,
+- retrieve: the raw file from the dataserver, with its digest, and taken away in the end,
+- store: digests of the new file, and the file to the dataserver,
+- rest: intent, identity block, activity, lineage, commit.
+
+ctapipe reads, calibrates, extracts by the same window, cleans by the same thresholds, describes
+and writes the same, and the simulated showers too (scripts/peers kernels); its imports are
+measured by a run with one event and taken off. Each compresses as it does by itself.
+
+zfits to DL1 is our reader, the chain and the writer, against a loop over protozfits' events that
+touches each waveform; no product, no lineage. The tiles of the two files of test data are repeated.
+Pixel positions for the SST-1M come from a simulated file, those of NectarCAM's 84 pixels are not
+known: images alone. To open both files takes as long as some hundred events, which is included.
+
+CPU time, user and system, of all threads, and of the dataserver; all on one core. Prints tables,
+then one JSON object a line.
 """
 
 from __future__ import annotations
@@ -30,155 +44,173 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench_reading import LST, long_simtel, simtel_loop
-from peers import ABSENT, ctapipe_python
-
-from awlta.archive import ingest
-from awlta.config import Profile
-from awlta.lineage import Workspace
-from awlta.persistent.database import create
-from awlta_recipes import event_files, events
-from awlta_recipes.camera_images import CameraImages
-from awlta_recipes.methods import CleaningParameters, ExtractionParameters
-from awlta_recipes.raw_events import RawEvents
-from awlta_recipes.raw_file import RawFile
-from awlta_recipes.run_calibration import NominalParameters, RunCalibration
+from bench_reading import simtel_loop
+from dl1_run import CUTS, Run, Seconds
+from dl1_zfits import ZfitsToDl1, bare_loop
+from long_files import LST, NECTAR, SST, long_simtel, long_zfits
+from peers import ABSENT, ctapipe_python, surroundings
 
 BYTES_AN_EVENT = 262_000
 """Of the muon file, about."""
 
+POSITIONS = "simtel_test_file.simtel.gz"
+"""Has a simulated SST-1M camera."""
 
-def cpu_time(call: Callable[[], object]) -> float:
-    """Return the CPU time of a call, seconds, all threads."""
-    start = time.process_time()
-    call()
-    return time.process_time() - start
-
-
-class Run:
-    """A long run, ingested, with what its images are made from."""
-
-    def __init__(self, folder: Path, path: Path) -> None:
-        profile = Profile(folder / "home", "ada", project="CRAB")
-        profile.home.mkdir()
-        create(profile.database_url, 0)
-        self.folder, self.path, self.workspace = folder, path, Workspace(profile)
-        with self.workspace.use():
-            ingest(self.workspace, path)
-            (source,) = RawFile.select_all()
-            self.raw = RawEvents(source=source, telescope=source.telescopes[0])
-            self.raw.make()
-            self.own = RunCalibration(raw=self.raw, parameters=NominalParameters())
-            self.own.make()
-            self.cleaning = CleaningParameters(picture=8.0, boundary=4.0)
-            self.cleaning.commit()
-
-    def intention(self) -> CameraImages:
-        """Return images to be made."""
-        return CameraImages(
-            raw=self.raw,
-            calibration=None,
-            run_calibration=self.own,
-            parameters=ExtractionParameters(),
-            cleaning=self.cleaning,
-        )
-
-    def make(self) -> None:
-        """Make a product."""
-        self.intention().make()
-
-    def without_lineage(self) -> None:
-        """Do what the recipe does, and nothing else."""
-        images = self.intention()
-        constants = images._constants()
-        chain, telescope = images._chain(constants), self.raw.telescope
-        target = self.folder / "alone.h5"
-        with event_files.new_event_file(target, self.raw.source, [telescope]) as file:
-            for block in events.ahead(events.iterate(self.path, telescope.tel_id)):
-                shown = chain(block.waveforms, unusable=~block.pixel_ok)
-                took_part = np.ones((len(block), 1), np.bool_)
-                file.append_triggers(
-                    event_files.triggers(self.raw.source, block.event_id, block.time, took_part)
-                )
-                images._append(file, block.event_id, shown)
-        target.unlink()
+PARTS = ("recipe", "retrieve", "store", "rest")
+Figure = dict[str, Any]
 
 
 def peer_time(python: str, path: Path, folder: Path, n_events: int | None) -> float:
     """Return the CPU time of ctapipe-process, seconds."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    names = {
+        "picture": "picture_threshold_pe",
+        "boundary": "boundary_threshold_pe",
+        "min_picture_neighbors": "min_picture_neighbors",
+    }
+    (folder / "peer.json").write_text(
+        json.dumps(
+            {
+                "CameraCalibrator": {
+                    "image_extractor_type": "LocalPeakWindowSum",
+                    "LocalPeakWindowSum": {"apply_integration_correction": False},
+                },
+                "ImageProcessor": {
+                    "image_cleaner_type": "TailcutsImageCleaner",
+                    "TailcutsImageCleaner": {names[name]: value for name, value in CUTS.items()},
+                },
+            }
+        )
+    )
     command = [str(Path(python).with_name("ctapipe-process")), f"--input={path}"]
     command += [f"--output={folder / 'peer.h5'}", "--overwrite", "--write-images"]
     command += ["--write-parameters", f"--provenance-log={folder / 'peer.log'}"]
+    command += [f"--config={folder / 'peer.json'}"]
     command.append("--SimTelEventSource.focal_length_choice=EQUIVALENT")
     if n_events is not None:
         command.append(f"--max-events={n_events}")
-    single = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    surroundings = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")} | single
-    done = subprocess.run(command, capture_output=True, text=True, env=surroundings, cwd=folder)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, capture_output=True, text=True, env=surroundings(), cwd=folder)
     if done.returncode:
         raise RuntimeError(f"ctapipe-process failed:\n{done.stderr[-3000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(chosen: argparse.Namespace, folder: Path, python: str | None) -> list[dict[str, Any]]:
-    """Time all by turns; return the lines."""
+def lst_run(chosen: argparse.Namespace, folder: Path, data: Path, python: str | None) -> Figure:
+    """Time the product, its parts, the loops and the peer by turns."""
     path = folder / "long.simtel"
-    source = Path(os.environ["AWLTA_TEST_DATA"]) / LST
-    long_simtel(source, path, chosen.events * BYTES_AN_EVENT)
-    run = Run(folder, path)
-    n_events = run.raw.n_events
-    rounds: dict[str, list[float]] = {}
+    long_simtel(data / LST, path, chosen.events * BYTES_AN_EVENT)
+    run = Run(folder, path, is_cleaned=True)
+    rounds: list[dict[str, Seconds]] = []
     with run.workspace.use():
         for _ in range(chosen.rounds):
-            for name, call in (
-                ("bare_loop", lambda: simtel_loop(path)),
-                ("without_lineage", run.without_lineage),
-                ("make", run.make),
-            ):
-                rounds.setdefault(name, []).append(cpu_time(call))
+            took = {
+                "bare_loop": run.took(lambda: simtel_loop(path)),
+                "without_lineage": run.took(run.without_lineage),
+                "make": run.took(run.make),
+            }
+            took |= {f"in_make_{name}": value for name, value in run.parts().items()}
             if python:
                 start = peer_time(python, path, folder, 1)
                 whole = peer_time(python, path, folder, None)
-                rounds.setdefault("peer", []).append(whole - start)
+                took["peer"] = Seconds(whole - start, np.nan)
+            rounds.append(took)
     run.workspace.close()
-    times = {name: np.array(values) / n_events * 1e6 for name, values in rounds.items()}
-    line: dict[str, Any] = {
+    n_events = run.raw.n_events
+    print(f"{'LST, ' + str(n_events) + ' events':28}{'CPU us an event':>16}{'clock':>10}")
+    for name in rounds[0]:
+        cpu, clock = (middle(rounds, lambda r, n=name, k=k: r[n][k]) for k in (0, 1))
+        print(f"{name:28}{cpu / n_events * 1e6:16.0f}{clock / n_events * 1e6:10.0f}")
+    line: Figure = {
         "figure": "lst_file_to_dl1",
-        "value": round(1e6 / float(np.median(times["make"]))),
+        "value": round(n_events / middle(rounds, lambda r: r["make"].cpu)),
         "unit": "events/s",
         "n_events": n_events,
-        "times_of_bare_loop": round(float(np.median(times["make"] / times["bare_loop"])), 2),
-        "times_without_lineage": round(
-            float(np.median(times["make"] / times["without_lineage"])), 3
-        ),
+        "times_of_bare_loop": ratio(rounds, "make", "bare_loop"),
+        "times_without_lineage": ratio(rounds, "make", "without_lineage"),
     }
+    for name in PARTS:
+        line[f"share_of_{name}"] = ratio(rounds, f"in_make_{name}", "in_make_make", 4)
+        print(f"share of {name:19}{line[f'share_of_{name}']:16.1%}")
+    rest = middle(rounds, lambda r: r["in_make_rest"].cpu)
+    line["rest_of_a_product_ms"] = round(rest * 1e3, 1)
+    print(f"the rest is {rest * 1e3:.0f} ms a product")
     if python:
         line |= {
             "peer": "ctapipe-process, without its start",
-            "peer_value": round(1e6 / float(np.median(times["peer"]))),
-            "ratio": round(float(np.median(times["peer"] / times["make"])), 1),
+            "peer_value": round(n_events / middle(rounds, lambda r: r["peer"].cpu)),
+            "ratio": ratio(rounds, "peer", "make", 1),
         }
-    for name, values in times.items():
-        print(f"{name:20}{float(np.median(values)):10.0f} us an event")
-    return [line]
+    return line
+
+
+def middle(rounds: list[dict[str, Seconds]], of: Callable[[dict[str, Seconds]], float]) -> float:
+    """Return the median over the rounds."""
+    return float(np.median([of(took) for took in rounds]))
+
+
+def ratio(rounds: list[dict[str, Seconds]], one: str, other: str, digits: int = 2) -> float:
+    """Return the median ratio of two CPU times."""
+    return round(middle(rounds, lambda r: r[one].cpu / r[other].cpu), digits)
+
+
+def zfits(chosen: argparse.Namespace, folder: Path, data: Path) -> list[Figure]:
+    """Time reader, chain and writer against the library's loop by turns, for each file."""
+    lines = []
+    for name, source, n_tile, positions, included in (
+        ("sst1m", SST, 32, data / POSITIONS, "images, masks and parameters"),
+        ("nectarcam", NECTAR, 9, None, "images alone, of 84 pixels"),
+    ):
+        path = folder / f"{name}.fits.fz"
+        long_zfits(data / source, path, -(-chosen.zfits_events // n_tile))
+        to_dl1 = ZfitsToDl1(path, folder / "zfits.h5", positions)
+        n_events, ratios, times = to_dl1(), [], []
+        assert bare_loop(path) == n_events
+        for _ in range(chosen.rounds):
+            marks = [time.process_time()]
+            for call in (lambda p=path: bare_loop(p), to_dl1):
+                call()
+                marks.append(time.process_time())
+            loop, ours = np.diff(marks)
+            ratios.append(ours / loop)
+            times.append((ours, loop))
+        ours, loop = np.median(times, axis=0)
+        line = {
+            "figure": f"{name}_zfits_to_dl1",
+            "value": round(n_events / ours),
+            "unit": "events/s",
+            "n_events": n_events,
+            "includes": f"reader, Chain and writer of {included}; no product, no lineage",
+            "peer": "protozfits loop",
+            "peer_value": round(n_events / loop),
+            "times_of_bare_loop": round(float(np.median(ratios)), 2),
+        }
+        print(
+            f"{line['figure']:28}{ours / n_events * 1e6:16.0f} us an event, "
+            f"{line['times_of_bare_loop']} times the loop: {line['includes']}"
+        )
+        lines.append(line)
+    return lines
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--events", type=int, default=500)
+    parser.add_argument("--events", type=int, default=2000)
+    parser.add_argument("--zfits-events", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--no-peer", action="store_true")
     chosen = parser.parse_args()
-    if "AWLTA_TEST_DATA" not in os.environ:
-        sys.exit("AWLTA_TEST_DATA names no folder of test data")
-    python = ctapipe_python()
-    if python is None:
+    data = Path(os.environ.get("AWLTA_TEST_DATA", "")).resolve()
+    if not (data / LST).is_file():
+        print("nothing to make: AWLTA_TEST_DATA names no folder with telescope files")
+        return
+    python = None if chosen.no_peer else ctapipe_python()
+    if python is None and not chosen.no_peer:
         print(f"Ours only: {ABSENT}")
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        lines = measure(chosen, Path(folder), python)
+        lines = [lst_run(chosen, Path(folder), data, python), *zfits(chosen, Path(folder), data)]
     for line in lines:
         print(json.dumps(line))
 

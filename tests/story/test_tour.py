@@ -92,6 +92,9 @@ def test_the_picture_of_the_tour_is_the_map_s_own(toured: list[str]) -> None:
         "retention.md",
         "campaigns.md",
         "performance.md",
+        "kernels.md",
+        "reading.md",
+        "dl1-files.md",
     ],
 )
 def test_a_page_that_follows_the_tour_runs_as_it_says(page: str, toured: list[str]) -> None:
