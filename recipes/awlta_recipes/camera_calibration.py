@@ -32,7 +32,9 @@ class FlatFieldParameters(Parameters):
     excess_noise: Attribute[float] = persistent(
         "1 + (relative width of a single photo-electron)^2", default=1.1225, low=1
     )
-    validity: Attribute[float] = persistent("time of validity", unit="h", default=12.0, low=0.1)
+    validity: Attribute[float] = persistent(
+        "time of validity", unit="h", default=12.0, low=0.1, high=87600
+    )
     shift: Attribute[int] = persistent("samples of the window before the peak", default=3, low=0)
     least_charge: Attribute[float] = persistent(
         "charge of a good pixel, of the camera's median: at least", default=0.5, low=0, high=1
@@ -48,6 +50,9 @@ class FlatFieldParameters(Parameters):
     )
     gain_ratio: Attribute[float] = persistent(
         "high to low gain, where no pixel tells it", default=17.0, low=1
+    )
+    most_events: Attribute[int] = persistent(
+        "events used at most, the first of the run: memory goes with them", default=5000, low=2
     )
 
 
@@ -85,7 +90,7 @@ class CameraCalibration(Calibration):
         level = read_pedestal(self.pedestal.retrieve())
         how = self.parameters
         found = flatfield.measure(
-            self.raw.counts(),
+            self.raw.counts(EventKind.FLATFIELD, how.most_events),
             level,
             excess_noise=how.excess_noise,
             sampling_rate=self.raw.telescope.camera.sampling_rate,

@@ -47,18 +47,16 @@ class CameraImages(DataProduct):
     def make(self) -> None:
         """Take every waveform through the chain once, block by block, reading ahead."""
         telescope, source = self.raw.telescope, self.raw.source
+        self._refuse_nothing()
         constants = self._constants()
         chain, bad_pixels = self._chain(constants), self._bad_pixels(constants)
-        moves = constants is not None and self.parameters.integer_shift
         self.n_events = 0
         with event_files.new_event_file(self.create(".h5"), source, [telescope]) as file:
             for block in events.ahead(events.iterate(source.retrieve(), telescope.tel_id)):
-                waveforms = _typed(block.waveforms, constants)
-                if moves and constants is not None:
-                    rate = telescope.camera.sampling_rate
-                    waveforms, _ = kernels.shift_waveforms(waveforms, constants.time_shift, rate)
                 shown = chain(
-                    waveforms, unusable=~block.pixel_ok, keep_images=self.parameters.keep_images
+                    self._in_step(block.waveforms, constants),
+                    unusable=~block.pixel_ok,
+                    keep_images=self.parameters.keep_images,
                 )
                 took_part = np.ones((len(block), 1), np.bool_)
                 file.append_triggers(
@@ -68,6 +66,31 @@ class CameraImages(DataProduct):
                 self.n_events += len(block)
                 bad_pixels |= ~block.pixel_ok
         self.n_bad_pixels = int(bad_pixels.sum())
+
+    def _refuse_nothing(self) -> None:
+        """Raise BadInput where there are no events, or nothing of them would be kept."""
+        if not self.raw.n_events:
+            raise BadInput(
+                f"Run {self.raw.run} has no events of {self.raw.telescope.name} that can be used",
+                expected="one at least",
+                do="Look at the reasons ('flagged' of the raw events), or choose another run",
+            )
+        if self.cleaning is None and not self.parameters.keep_images:
+            raise BadInput(
+                "Neither images nor what describes them is to be kept",
+                expected="one of them",
+                do="Give parameters with keep_images=True, or a cleaning",
+            )
+
+    def _in_step(self, waveforms: np.ndarray, constants: Constants | None) -> np.ndarray:
+        """Return waveforms as the kernels take them, late ones moved if that is wanted."""
+        if constants is None:
+            return waveforms.astype(np.float32, copy=False)
+        counts = waveforms.astype(np.uint16, copy=False)
+        if not self.parameters.integer_shift:
+            return counts
+        rate = self.raw.telescope.camera.sampling_rate
+        return kernels.shift_waveforms(counts, constants.time_shift, rate)[0]
 
     def _append(self, file: EventDataWriter, event_id: np.ndarray, shown: kernels.Showers) -> None:
         """Write a block of images and of parameters, so far as they are wanted."""
@@ -89,35 +112,45 @@ class CameraImages(DataProduct):
 
     def _chain(self, constants: Constants | None) -> kernels.Chain:
         """Return the way from waveforms to parameters, with all that is the same for all events."""
-        telescope, wanted = self.raw.telescope, self.parameters
-        camera = telescope.camera
-        if has_geometry(camera):
-            geometry = field_of_view(telescope)
-        else:
-            wanted.check_without_geometry(telescope)
-            geometry = loose_pixels(camera.n_pixels)
-        calibration: dict[str, Any] = {}
-        if constants is not None:
-            late = constants.time_shift
-            if wanted.integer_shift:
-                _, late = kernels.integer_shift(late, camera.sampling_rate)
-            calibration = {
-                "pedestal": constants.pedestal,
-                "dc_to_pe": constants.dc_to_pe,
-                "time_shift": late,
-            }
-        cleaning = self.cleaning
+        camera, cleaning = self.raw.telescope.camera, None
+        self.parameters.check_waveforms(camera)
+        if self.cleaning is not None:
+            cleaning = self.cleaning.cleaning(self.sky_noise(self.cleaning))
         return kernels.Chain(
-            geometry,
-            None if cleaning is None else cleaning.cleaning(self.sky_noise(cleaning)),
-            **calibration,
-            extractor=wanted.extractor(),
-            gain_threshold=wanted.gain_threshold,
+            self._geometry(),
+            cleaning,
+            **self._calibration(constants),
+            extractor=self.parameters.extractor(),
+            gain_threshold=self.parameters.gain_threshold,
             sampling_rate=camera.sampling_rate,
             unusable=self._bad_pixels(constants),
-            correction=wanted.correction(camera),
-            interpolate=wanted.interpolate,
+            correction=self.parameters.correction(camera, self._n_gains(constants)),
+            interpolate=self.parameters.interpolate,
         )
+
+    def _geometry(self) -> kernels.CameraGeometry:
+        """Return where pixels are; where that is not told, no method may need it."""
+        telescope = self.raw.telescope
+        if has_geometry(telescope.camera):
+            return field_of_view(telescope)
+        self.parameters.check_without_geometry(telescope)
+        return loose_pixels(telescope.camera.n_pixels)
+
+    def _calibration(self, constants: Constants | None) -> dict[str, Any]:
+        """Return what raw counts are calibrated with, and how late pixels are that stay so."""
+        if constants is None:
+            return {}
+        late = constants.time_shift
+        if self.parameters.integer_shift:
+            _, late = kernels.integer_shift(late, self.raw.telescope.camera.sampling_rate)
+        return {
+            "pedestal": constants.pedestal,
+            "dc_to_pe": constants.dc_to_pe,
+            "time_shift": late,
+        }
+
+    def _n_gains(self, constants: Constants | None) -> int:
+        return 1 if constants is None else len(constants.dc_to_pe)
 
     def _bad_pixels(self, constants: Constants | None) -> np.ndarray:
         if constants is None:
@@ -125,13 +158,35 @@ class CameraImages(DataProduct):
         return constants.is_bad.copy()
 
     def sky_noise(self, cleaning: CleaningParameters) -> np.ndarray | None:
-        """Return the standard deviation of dark charges in p.e., where the cleaning asks for it."""
-        is_asked = cleaning.method is CleaningMethod.NIGHT_SKY
-        constants = self._constants() if is_asked else None
-        if constants is None or self.calibration is None:
+        """Return the standard deviation of dark charges in p.e., where the cleaning asks for it.
+
+        Raises
+        ------
+        BadInput
+            It is asked for, and there is no pedestal run of charges that are summed alike.
+        """
+        if cleaning.method is not CleaningMethod.NIGHT_SKY or cleaning.pedestal_factor == 0:
             return None
+        constants, camera = self._constants(), self.raw.telescope.camera
+        if constants is None or self.calibration is None:
+            raise BadInput(
+                f"No pedestal run tells the noise of the night sky in run {self.raw.run}",
+                expected="a CameraCalibration, for the thresholds of NIGHT_SKY",
+                do="Give it, or parameters with pedestal_factor=0",
+            )
         dark = read_pedestal(self.calibration.pedestal.retrieve())
-        return np.asarray(dark.charge_std[0] * constants.dc_to_pe[0], np.float32)
+        n_summed = self.parameters.samples_summed(camera)
+        if n_summed != dark.window:
+            raise BadInput(
+                f"Noise of {dark.window} samples, for charges of {n_summed or 'deconvolved'} ones",
+                expected="the noise of charges that are summed alike, for NIGHT_SKY",
+                do="Make pedestals with that window, or give parameters with pedestal_factor=0",
+            )
+        noise = dark.charge_std[0] * constants.dc_to_pe[0]
+        correction = self.parameters.correction(camera, self._n_gains(constants))
+        if isinstance(correction, np.ndarray):
+            noise = noise * correction.flat[0]
+        return np.asarray(noise, np.float32)
 
     def _constants(self) -> Constants | None:
         given = [c for c in (self.calibration, self.run_calibration) if c is not None]
@@ -158,15 +213,18 @@ class CameraImages(DataProduct):
 
     def draw(self, figure: Any) -> None:
         """Draw the brightest image, its times, the mean image, and charges of the first block."""
-        telescope, path = self.raw.telescope, self.retrieve()
+        telescope = self.raw.telescope
+        figure.suptitle(f"Images of {telescope.name}, run {self.raw.run}, {self.n_events} events")
+        if not self.parameters.keep_images:
+            figure.text(0.5, 0.5, "Images were not kept", ha="center")
+            return
         brightest, total, charges = None, np.zeros(telescope.camera.n_pixels), np.empty(0)
-        for block in event_files.images(path, telescope.tel_id):
+        for block in event_files.images(self.retrieve(), telescope.tel_id):
             light = np.nansum(block["image"], axis=1)
             if brightest is None or light.max() > np.nansum(brightest["image"]):
                 brightest = block[np.argmax(light)]
             total += block["image"].sum(axis=0)
             charges = charges if charges.size else block["image"]
-        figure.suptitle(f"Images of {telescope.name}, run {self.raw.run}, {self.n_events} events")
         axes = figure.subplots(2, 2)
         place = (telescope.camera.pixel_x, telescope.camera.pixel_y)
         if brightest is not None:
@@ -193,8 +251,3 @@ class CameraImages(DataProduct):
             }
             for raw in raws_for_images(wanted)
         )
-
-
-def _typed(waveforms: np.ndarray, constants: Constants | None) -> np.ndarray:
-    """Return waveforms in the type that the kernels take."""
-    return waveforms.astype(np.float32 if constants is None else np.uint16, copy=False)

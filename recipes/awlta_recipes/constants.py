@@ -34,17 +34,6 @@ class Constants:
     time_shift: Float32
     status: NDArray[np.uint8]
 
-    @classmethod
-    def without_times(cls, pedestal: Float32, dc_to_pe: Float32) -> Constants:
-        """Return constants of pixels that are all in order and equally late."""
-        times = np.zeros(pedestal.shape, np.float32)
-        return cls(pedestal, dc_to_pe, times, np.zeros(pedestal.shape, np.uint8))
-
-    @property
-    def time_offset(self) -> Float32:
-        """Time shift of the high or only gain, float32 (n_pixels,), ns."""
-        return np.asarray(self.time_shift[0])
-
     @property
     def is_bad(self) -> NDArray[np.bool_]:
         """The pixels that cannot be used, bool (n_pixels,)."""

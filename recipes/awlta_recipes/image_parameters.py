@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from .eventdata import to_data_model
 from .instrument import field_of_view
 from .methods import CleaningParameters
 from .science import pictures
+
+Blocks = Iterator[Any]
+"""Rows of image parameters, block after block, by the names of the data model."""
 
 MAX_EMPTY = 0.95
 """Fraction; a telescope that triggers with the others sees light in more of its images."""
@@ -38,36 +41,47 @@ class ImageParameters(DataProduct):
     def make(self) -> None:
         """Clean every image and describe what is left; take over what its own pass described."""
         telescope, source = self.images.raw.telescope, self.images.raw.source
-        path, tel_id = self.images.retrieve(), telescope.tel_id
+        path = self.images.retrieve()
+        blocks = self._taken_over(path) if self._is_described() else self._described(path)
         self.n_events = self.n_showers = 0
-        blocks: Iterable[Any] = self._described(path)
-        own = self.images.cleaning
-        if own is not None and own.values() == self.parameters.values():
-            blocks = event_files.parameter_blocks(path, tel_id)
         with event_files.new_event_file(self.create(".h5"), source, [telescope]) as file:
             for triggers in event_files.trigger_blocks(path):
                 file.append_triggers(triggers)
             for rows in blocks:
-                file.append_parameters(tel_id, rows)
+                file.append_parameters(telescope.tel_id, rows)
                 self.n_events += len(rows["event_id"])
                 self.n_showers += int(np.isfinite(rows["hillas_intensity"]).sum())
 
-    def _described(self, path: Path) -> Iterator[Mapping[str, np.ndarray]]:
-        """Describe the images anew, cleaned as the parameters say."""
+    def _is_described(self) -> bool:
+        """Tell whether the images were cleaned alike in the pass that they were made in.
+
+        Raises
+        ------
+        BadInput
+            They were not, and cannot be any more.
+        """
+        own = self.images.cleaning
+        if own is not None and own.values() == self.parameters.values():
+            return True
         if not self.images.parameters.keep_images:
             raise BadInput(
                 f"{self.images!r} has kept no images",
                 expected="images, to clean them otherwise than they were",
                 do="Make CameraImages with keep_images=True, or with this cleaning",
             )
+        return False
+
+    def _taken_over(self, path: Path) -> Blocks:
+        """Return what the images were described by."""
+        return event_files.parameter_blocks(path, self.images.raw.telescope.tel_id)
+
+    def _described(self, path: Path) -> Blocks:
+        """Describe the images anew, cleaned as the parameters say."""
         telescope = self.images.raw.telescope
         geometry = field_of_view(telescope)
         cleaning = self.parameters.cleaning(self.images.sky_noise(self.parameters))
-        for block in event_files.images(path, telescope.tel_id):
-            cleaned = kernels.image_parameters(
-                block["image"], geometry, cleaning, peak_time=block["peak_time"]
-            )
-            yield {"event_id": block["event_id"], **to_data_model(cleaned.parameters)}
+        blocks = event_files.images(path, telescope.tel_id)
+        return (_describe(block, geometry, cleaning) for block in blocks)
 
     def verify(self) -> None:
         """Compare the number of images without light with its limit."""
@@ -97,3 +111,13 @@ class ImageParameters(DataProduct):
             for images in wanted.of(CameraImages)
             if images.raw.telescope.camera.pixel_x is not None
         )
+
+
+def _describe(
+    block: np.ndarray, geometry: kernels.CameraGeometry, cleaning: kernels.Cleaning
+) -> Mapping[str, np.ndarray]:
+    """Return the columns of a block of images, cleaned and described."""
+    cleaned = kernels.image_parameters(
+        block["image"], geometry, cleaning, peak_time=block["peak_time"]
+    )
+    return {"event_id": block["event_id"], **to_data_model(cleaned.parameters)}

@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awlta import kernels
-from awlta.errors import BadInput
+from awlta.errors import BadInput, BadValue
 from awlta.lineage import Case, Parameters
 from awlta.persistent import Attribute, persistent
 
 from .instrument import Camera, Telescope
+
+_MEDIUM = ("MST*", "NectarCam*", "FlashCam*", "SCTCam*")
+_SMALL = ("SST*", "CHEC*", "ASTRICam*", "DigiCam*")
+"""Names of telescopes; files that do not name them have them called by their cameras."""
 
 
 class ExtractionMethod(Enum):
@@ -56,7 +60,10 @@ class ExtractionParameters(Parameters):
         "where the window lies", default=ExtractionMethod.LOCAL_PEAK
     )
     gain_threshold: Attribute[float] = persistent(
-        "raw high-gain sample above which the low gain is taken", unit="adc", default=4000.0
+        "raw high-gain sample above which the low gain is taken",
+        unit="adc",
+        default=4000.0,
+        low=0,
     )
     width: Attribute[int] = persistent("samples that are summed", default=7, low=1)
     shift: Attribute[int] = persistent("samples of the window before the peak", default=3)
@@ -74,7 +81,8 @@ class ExtractionParameters(Parameters):
         "picture threshold between two passes", unit="p.e.", default=6.0, low=0
     )
     correct_pulse: Attribute[bool] = persistent(
-        "whether charges are corrected for what the window misses of a pulse", default=False
+        "whether charges are corrected for what the window misses of a pulse; FLASHCAM always does",
+        default=False,
     )
     integer_shift: Attribute[bool] = persistent(
         "whether waveforms are moved by the calibrated times, whole samples, at first",
@@ -90,14 +98,40 @@ class ExtractionParameters(Parameters):
     # what is made for good takes the peak from the neighbours, which noise does not pull up
     defaults = (
         Case(category="C", method=ExtractionMethod.NEIGHBOR_PEAK),
-        Case(telescope="MST*", core_threshold=8.0),
-        Case(telescope="SST*", core_threshold=4.0),
+        *(Case(telescope=name, core_threshold=8.0) for name in _MEDIUM),
+        *(Case(telescope=name, core_threshold=4.0) for name in _SMALL),
     )
+
+    def check(self) -> None:
+        """Raise BadValue for numbers that the method cannot have."""
+        self.extractor()
 
     def extractor(self) -> kernels.Extractor:
         """Return it as the kernels take it."""
-        found: kernels.Extractor = _kernel(self, self.method.value)
+        found: kernels.Extractor = _kernel(self.method.value, self.values())
         return found
+
+    def samples_summed(self, camera: Camera) -> int | None:
+        """Return how many samples a charge sums, None where they are not those read out."""
+        others = {
+            ExtractionMethod.FULL: camera.n_samples,
+            ExtractionMethod.TWO_PASS: 5,
+            ExtractionMethod.FLASHCAM: None,
+        }
+        return others.get(self.method, self.width)
+
+    def check_waveforms(self, camera: Camera) -> None:
+        """Raise BadInput for samples that the waveforms of a camera do not have."""
+        last = {
+            ExtractionMethod.FIXED: self.peak_index + 1,
+            ExtractionMethod.BASELINE_NEIGHBOR_PEAK: self.baseline_end,
+        }.get(self.method, 0)
+        if not 0 <= last <= camera.n_samples:
+            raise BadInput(
+                f"Sample {last} of waveforms of {camera.name}, which have {camera.n_samples}",
+                expected=f"a sample of theirs for {self.method.value}",
+                do="Give parameters with another peak_index or baseline_end",
+            )
 
     def check_without_geometry(self, telescope: Telescope) -> None:
         """Raise BadInput for a method that looks at neighbours, which a telescope does not have."""
@@ -112,8 +146,14 @@ class ExtractionParameters(Parameters):
                 do="Give parameters with method=LOCAL_PEAK and interpolate=False",
             )
 
-    def correction(self, camera: Camera) -> kernels.Correction | None:
+    def correction(self, camera: Camera, n_gains: int) -> kernels.Correction | None:
         """Return what corrects charges of a camera for its pulse, None where nothing does.
+
+        Parameters
+        ----------
+        camera : Camera
+        n_gains : int
+            Of the waveforms; with 1 the first, as for those in p.e., which do not tell theirs.
 
         Raises
         ------
@@ -128,8 +168,9 @@ class ExtractionParameters(Parameters):
                 expected="a file that carries it, to correct charges for it",
                 do="Give parameters with correct_pulse=False, and another method than FLASHCAM",
             )
+        pulse = camera.pulse[:n_gains]
         return kernels.pulse_correction(
-            camera.pulse, camera.pulse_step, camera.sampling_rate, self.extractor()
+            pulse, camera.pulse_step, camera.sampling_rate, self.extractor()
         )
 
 
@@ -179,8 +220,19 @@ class CleaningParameters(Parameters):
     # as in the stereo example of ctapipe: large mirrors see more night sky, small ones less
     defaults = (
         Case(telescope="LST*", picture=7.5, boundary=5.0),
-        Case(telescope="SST*", picture=7.0),
+        *(Case(telescope=name, picture=7.0) for name in _SMALL),
     )
+
+    def check(self) -> None:
+        """Raise BadValue for thresholds that do not go together."""
+        if self.boundary > self.picture:
+            raise BadValue(
+                f"A boundary threshold of {self.boundary} p.e. above the picture threshold of "
+                f"{self.picture}",
+                expected="boundary <= picture",
+                do="Raise picture, or lower boundary",
+            )
+        self.cleaning()
 
     def cleaning(self, sky_noise: NDArray[np.float32] | None = None) -> kernels.Cleaning:
         """Return it as the kernels take it.
@@ -190,15 +242,16 @@ class CleaningParameters(Parameters):
         sky_noise : float32 (n_pixels,), p.e., optional
             Standard deviation of charges without Cherenkov light, for the night-sky method.
         """
-        given: dict[str, Any] = {"min_neighbors": self.min_picture_neighbors}
-        if self.method is CleaningMethod.NIGHT_SKY:
-            given |= {"pedestal_std": sky_noise, "island": self.island.value}
-        found: kernels.Cleaning = _kernel(self, self.method.value, **given)
+        values = self.values() | {
+            "min_neighbors": self.min_picture_neighbors,
+            "pedestal_std": sky_noise,
+            "island": self.island.value,
+        }
+        found: kernels.Cleaning = _kernel(self.method.value, values)
         return found
 
 
-def _kernel(parameters: Parameters, name: str, **given: Any) -> Any:
+def _kernel(name: str, values: dict[str, Any]) -> Any:
     """Return a value of the kernels whose fields have the names of parameters."""
     kind = getattr(kernels, name)
-    values = parameters.values() | given
     return kind(**{f.name: values[f.name] for f in fields(kind) if f.name in values})

@@ -33,7 +33,9 @@ class PedestalParameters(Parameters):
     clip: Attribute[float] = persistent(
         "robust standard deviations beyond which an event is left out", default=5.0, low=1
     )
-    validity: Attribute[float] = persistent("time of validity", unit="h", default=12.0, low=0.1)
+    validity: Attribute[float] = persistent(
+        "time of validity", unit="h", default=12.0, low=0.1, high=87600
+    )
     least_noise: Attribute[float] = persistent(
         "noise of a good pixel, of the camera's median: at least", default=0.5, low=0, high=1
     )
@@ -42,6 +44,9 @@ class PedestalParameters(Parameters):
     )
     min_fraction: Attribute[float] = persistent(
         "events that a good pixel keeps after clipping, of all", default=0.5, low=0, high=1
+    )
+    most_events: Attribute[int] = persistent(
+        "events used at most, the first of the run: memory goes with them", default=5000, low=2
     )
 
 
@@ -66,7 +71,7 @@ class PedestalCalibration(Calibration):
         """Measure pedestals and noise, and say which pixels are bad."""
         how = self.parameters
         found = pedestal.measure(
-            self.raw.counts(),
+            self.raw.counts(EventKind.PEDESTAL, how.most_events),
             window=how.window,
             clip=how.clip,
             least_noise=how.least_noise,
@@ -74,7 +79,7 @@ class PedestalCalibration(Calibration):
             min_fraction=how.min_fraction,
         )
         write_arrays(self.create(".h5"), found)
-        self.n_events = self.raw.n_events
+        self.n_events = min(self.raw.n_events, how.most_events)
         self.n_bad_pixels = int(found.is_bad.sum())
         self.n_clipped = pixel_flags.count(found.status)[PixelFlag.FEW_EVENTS]
         self.median_noise = float(np.median(found.std[0]))

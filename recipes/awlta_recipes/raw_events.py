@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awlta.errors import BadInput
-from awlta.lineage import DataProduct, Selection, recipe
+from awlta.lineage import DataProduct, QCFlag, Selection, recipe
 from awlta.persistent import Attribute, Link, link, persistent
 
 from . import events
@@ -27,6 +27,11 @@ BLOCK = 64
 size of an event."""
 
 CALIBRATION_RUNS = (EventKind.PEDESTAL, EventKind.FLATFIELD)
+UNTOLD = (EventKind.CALIBRATION, EventKind.UNKNOWN)
+"""What a file says that does not tell pedestals and flashes apart."""
+
+MAX_FLAGGED = 0.01
+"""Fraction; readout loses fewer. What is lost more often is seldom lost by chance."""
 
 
 class RawEvents(DataProduct):
@@ -47,6 +52,8 @@ class RawEvents(DataProduct):
     n_events: Attribute[int] = persistent("events that can be used", init=False)
     n_flagged: Attribute[int] = persistent("events left out, each with a reason", init=False)
 
+    MANY_FLAGGED = QCFlag(0, "fraction of events left out above limit", blocking=False)
+
     @recipe
     def make(self) -> None:
         """Read every event once; what cannot be used is listed with its reason."""
@@ -65,13 +72,27 @@ class RawEvents(DataProduct):
         self.start, self.stop = self.source.start, self.source.stop
         self.calibration_time = None if self.state is CalibrationState.PE else self.start
 
-    def counts(self) -> Iterator[NDArray[np.uint16]]:
+    def verify(self) -> None:
+        """Compare the number of events left out with its limit."""
+        n_events = self.n_events + self.n_flagged
+        self.MANY_FLAGGED.above(self.n_flagged / max(1, n_events), MAX_FLAGGED)
+
+    def counts(
+        self, kind: EventKind | None = None, most: int | None = None
+    ) -> Iterator[NDArray[np.uint16]]:
         """Yield raw waveforms: uint16 (n_events, n_gains, n_pixels, n_samples), ADC counts.
+
+        Parameters
+        ----------
+        kind : EventKind, optional
+            What the run must have been taken for, so far as it tells.
+        most : int, optional
+            Events that are read at most, the first of the run.
 
         Raises
         ------
         BadInput
-            The events are in p.e.
+            The events are in p.e., or the run was taken for something else.
         """
         if self.state is CalibrationState.PE:
             raise BadInput(
@@ -79,9 +100,16 @@ class RawEvents(DataProduct):
                 expected="raw counts: calibrating twice is refused",
                 do="Take a run of raw counts",
             )
+        if kind is not None and self.kind not in (kind, *UNTOLD):
+            raise BadInput(
+                f"Run {self.run} was taken as {self.kind.value}",
+                expected=f"a run taken as {kind.value}",
+                do="Take another run; if this is one, its file is to be delivered as such",
+            )
         path, tel_id = self.source.retrieve(), self.telescope.tel_id
-        for block in events.iterate(path, tel_id, BLOCK):
-            yield block.waveforms.astype(np.uint16, copy=False)
+        blocks = events.iterate(path, tel_id, BLOCK)
+        counts = (block.waveforms.astype(np.uint16, copy=False) for block in blocks)
+        yield from counts if most is None else _first(counts, most)
 
     def begin(self) -> datetime:
         """Return the start of the run; raise BadInput where the file does not tell it."""
@@ -110,3 +138,12 @@ def raws_for_images(wanted: Selection) -> list[RawEvents]:
     if run is not None:
         return [raw for raw in raws if raw.run == run]
     return [raw for raw in raws if raw.kind not in CALIBRATION_RUNS]
+
+
+def _first(blocks: Iterator[NDArray[np.uint16]], n_events: int) -> Iterator[NDArray[np.uint16]]:
+    """Yield the first events of blocks; no more blocks are read than those need."""
+    for block in blocks:
+        yield block[:n_events]
+        n_events -= len(block)
+        if n_events <= 0:
+            return

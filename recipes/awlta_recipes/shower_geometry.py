@@ -72,6 +72,7 @@ class ShowerGeometry(DataProduct):
     @recipe
     def make(self) -> None:
         """Cross the axes of the images of each shower."""
+        self._refuse_mixed()
         source: RawFile = self.images[0].images.raw.source
         tables = {}
         for part in self.images:
@@ -87,6 +88,24 @@ class ShowerGeometry(DataProduct):
         self._write_events(crossed)
         self.run = source.run
         self.n_events, self.n_reconstructed = len(rows), int(rows["is_valid"].sum())
+
+    def _refuse_mixed(self) -> None:
+        """Raise BadInput for images of no run, of several, or twice of one telescope."""
+        raws = [part.images.raw for part in self.images]
+        runs = sorted({raw.run for raw in raws})
+        if len(runs) != 1:
+            raise BadInput(
+                f"Images of the runs {runs}" if runs else "No images",
+                expected="those of one run, whose events have ids of their own",
+                do="Make one ShowerGeometry for each run",
+            )
+        tel_ids = sorted(raw.telescope.tel_id for raw in raws)
+        if len(set(tel_ids)) < len(tel_ids):
+            raise BadInput(
+                f"Images of the telescopes {tel_ids} in run {runs[0]}",
+                expected="image parameters of each telescope once",
+                do="Choose one of those that were cleaned in different ways",
+            )
 
     def _write_events(self, crossed: np.ndarray) -> None:
         """Write a file in CTAO's data model: triggers, image parameters, directions and cores."""

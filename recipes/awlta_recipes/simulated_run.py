@@ -15,8 +15,10 @@ class SimulationParameters(Parameters):
     """What is simulated: source, showers, calibration light. Parametric, not for science."""
 
     seed: Attribute[int] = persistent("seed of all random numbers", default=1, low=0)
-    source_ra: Attribute[float] = persistent("source", unit="deg", default=83.633)
-    source_dec: Attribute[float] = persistent("source", unit="deg", default=22.014)
+    source_ra: Attribute[float] = persistent("source", unit="deg", default=83.633, low=0, high=360)
+    source_dec: Attribute[float] = persistent(
+        "source", unit="deg", default=22.014, low=-90, high=90
+    )
     wobble_offset: Attribute[float] = persistent(
         "between source and camera centre", unit="deg", default=0.5, low=0.2, high=1.5
     )

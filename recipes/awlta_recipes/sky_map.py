@@ -28,10 +28,16 @@ class SkyMapParameters(Parameters):
     dec: Attribute[float] = persistent("centre, and position tested", unit="deg", sky="dec")
     width: Attribute[float] = persistent("side of the map", unit="deg", default=3.0, low=0.5)
     bin_size: Attribute[float] = persistent("side of a bin", unit="deg", default=0.05, low=0.005)
-    radius: Attribute[float] = persistent("of the circle counted in", unit="deg", default=0.15)
+    radius: Attribute[float] = persistent(
+        "of the circle counted in", unit="deg", default=0.15, low=0.01, high=0.5
+    )
     max_width: Attribute[float] = persistent(
         "greatest mean width of the images of a shower", unit="deg", default=1.0, low=0
     )
+
+    def check(self) -> None:
+        """Raise BadValue for bins wider than the map."""
+        skymap.MapGeometry(self.ra, self.dec, self.width, self.bin_size)
 
 
 class SkyMap(DataProduct):

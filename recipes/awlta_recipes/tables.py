@@ -1,4 +1,4 @@
-"""Tables in HDF5 files: compound rows, appended block by block, read whole or by column."""
+"""Tables in HDF5 files: compound rows, appended block by block, read whole."""
 
 from __future__ import annotations
 
@@ -23,11 +23,9 @@ class TableWriter:
         Place of the table in the file.
     dtype : numpy.dtype
         Names and types of the columns.
-    **attributes
-        Written beside the table.
     """
 
-    def __init__(self, path: Path, name: str, dtype: np.dtype[Any], **attributes: Any) -> None:
+    def __init__(self, path: Path, name: str, dtype: np.dtype[Any]) -> None:
         self._file = new_hdf5(path)
         self._table = self._file.create_dataset(
             name,
@@ -39,8 +37,6 @@ class TableWriter:
             compression_opts=1,
             shuffle=True,
         )
-        for key, value in attributes.items():
-            self._table.attrs[key] = value
 
     def append(self, rows: NDArray[np.void]) -> None:
         """Add rows at the end."""
@@ -63,13 +59,3 @@ def read_table(path: Path, name: str) -> NDArray[np.void]:
     with h5py.File(path, "r") as file:
         rows: NDArray[np.void] = file[name][:]
     return rows
-
-
-def blocks(path: Path, name: str, size: int = 256) -> Any:
-    """Yield a table in blocks of rows."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        table = file[name]
-        for start in range(0, len(table), size):
-            yield table[start : start + size]

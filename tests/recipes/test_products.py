@@ -143,7 +143,6 @@ def test_constants_hold_what_was_found_for_each_gain(night):
         shape = (2, calibration.raw.telescope.camera.n_pixels)
         assert {a.shape for a in vars(constants).values()} == {shape}
         assert constants.is_bad.sum() == 3
-        assert constants.time_offset.tolist() == constants.time_shift[0].tolist()
         assert (constants.status[:, constants.is_bad] & np.uint8(PixelFlag.DEAD)).all()
         assert not constants.status[:, ~constants.is_bad].any()
 

@@ -68,8 +68,9 @@ class Case:
 class Parameters(Persistent, shared=True):
     """Values that a recipe is steered by; two sets of equal values are one object.
 
-    Type and range of each are checked when they are set. A set that is committed does not
-    change: :meth:`changed` gives a copy. Through a product that is not made yet they read as a
+    Type and range of each are checked when they are set, and by :meth:`check`, before anything is
+    committed or made, whether they go together. A set that is committed does not change:
+    :meth:`changed` gives a copy. Through a product that is not made yet they read as a
     draft: ``images.parameters.width = 5`` gives that product a changed copy, and the set that
     others share stays as it is.
 
@@ -108,6 +109,13 @@ class Parameters(Persistent, shared=True):
         links = {name: getattr(self, name) for name in type(self).__links__}
         return type(self)(**{**mine, **links, **values})
 
+    def check(self) -> None:
+        """Raise BadValue for values that do not go together.
+
+        A class overrides it. It is asked of what is to be committed or made with, not as values
+        are set one by one.
+        """
+
     def values(self) -> dict[str, Any]:
         """Return every value by its name."""
         return {name: getattr(self, name) for name in _own(type(self))}
@@ -121,6 +129,9 @@ class Parameters(Persistent, shared=True):
             value = value.name if isinstance(value, Enum) else repr(value)
             lines.append(f"  {name} = {value}{unit}    {attribute.doc}")
         return Text("\n".join(lines))
+
+    def _admit(self) -> None:
+        self.check()
 
     def _draft_for(self, owner: Persistent, step: AnyLink) -> Parameters:
         """Return what is read through a product that is not made: the same until it is set."""

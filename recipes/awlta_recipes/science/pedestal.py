@@ -78,7 +78,7 @@ def measure(
     Raises
     ------
     BadInput
-        There are fewer than two events, or fewer samples than the window.
+        There are fewer than two events, or no more samples than the window.
     """
     per_event = [_moments(block, window) for block in blocks if len(block)]
     if sum(len(m[0]) for m in per_event) < 2:
@@ -110,10 +110,10 @@ def measure(
 def _moments(block: NDArray[np.uint16], window: int) -> tuple[Float32, Float32, Float32]:
     """Return, per event, gain and pixel: mean, variance, and variance of charges about the mean."""
     n_samples = block.shape[-1]
-    if n_samples < window:
+    if n_samples <= window:
         raise BadInput(
             f"waveforms of {n_samples} samples",
-            expected=f"at least the {window} samples of the charge window",
+            expected=f"more than the {window} of a charge, whose noise is about their mean",
             do="Choose a shorter window",
         )
     samples = block.astype(np.float32)
@@ -124,7 +124,7 @@ def _moments(block: NDArray[np.uint16], window: int) -> tuple[Float32, Float32, 
     charges = samples[..., : n_windows * window].reshape(*block.shape[:-1], n_windows, window)
     sums = charges.sum(axis=-1)
     # The mean of the same samples was subtracted, which takes window / n_samples of the variance.
-    unbiased = np.float32(1.0 / max(1.0 - window / n_samples, 1.0 / n_samples))
+    unbiased = np.float32(1.0 / (1.0 - window / n_samples))
     return mean, variance, (sums**2).mean(axis=-1) * unbiased
 
 

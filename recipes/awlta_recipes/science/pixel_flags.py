@@ -34,6 +34,9 @@ class PixelFlag(enum.IntFlag):
     By itself it spoils no pixel that has another gain.
     """
 
+    OFF = 64
+    """The file of the run declares the pixel as switched off or broken."""
+
 
 def is_bad(status: Status) -> NDArray[np.bool_]:
     """Tell which pixels cannot be used: a gain has a reason, or every gain is saturated.
