@@ -140,7 +140,7 @@ class TimeConstrained:
 
     References
     ----------
-    MAGIC: J. Aleksic et al., Astropart. Phys. 35 (2012) 435, section 3.
+    MAGIC: J. Aleksic et al., Astropart. Phys. 35 (2012) 435.
     """
 
     picture: Threshold = 7.0
@@ -195,7 +195,7 @@ class NightSky:
 
     References
     ----------
-    CTA-LST Project: H. Abe et al., ApJ 956 (2023) 80, section 3.
+    CTA-LST Project: H. Abe et al., ApJ 956 (2023) 80.
     """
 
     picture: Threshold = 8.0

@@ -183,7 +183,8 @@ def _event_table(path: Path) -> Header:
                 f"(column compression {header.get('ZCTYP1', 'unknown')})"
             )
         )
-        raise damaged(path, found, expected=_EXPECTED, place="table Events")
+        advice = f"Have its writer, or a converter of your instrument, write {_MESSAGE} messages"
+        raise damaged(path, found, expected=_EXPECTED, place="table Events", do=advice)
     raise damaged(path, "no table Events", expected=_EXPECTED)
 
 
