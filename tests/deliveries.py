@@ -32,6 +32,9 @@ ANGLES = np.radians(60 * np.arange(6))
 PIXEL_X = np.concatenate([[0], 0.1 * np.cos(ANGLES)])
 PIXEL_Y = np.concatenate([[0], 0.1 * np.sin(ANGLES)])
 
+PULSE_STEP = 0.1
+PULSE = np.exp(-0.5 * ((np.arange(0, N_SAMPLES, PULSE_STEP) - 6) / 1.2) ** 2)
+
 
 def deliver(
     folder: Path,
@@ -42,8 +45,16 @@ def deliver(
     state: CalibrationState = CalibrationState.RAW2,
     start: datetime = START,
     n_events: int = 3,
+    has_pulse: bool = False,
+    late: Any = 0.0,
+    bright: Any = 1.0,
+    noisy: Any = 1.0,
 ) -> Path:
-    """Write the file of a run of one telescope; equal arguments give equal bytes."""
+    """Write the file of a run of one telescope; equal arguments give equal bytes.
+
+    ``late`` (samples), ``bright`` and ``noisy`` (relative) may have a number for each pixel, or
+    for each event and pixel.
+    """
     camera = CameraDescription(
         "Flower",
         N_PIXELS,
@@ -54,6 +65,8 @@ def deliver(
         PIXEL_Y,
         np.full(N_PIXELS, 0.0087),
         "hexagonal",
+        pulse_shape=np.stack([PULSE, PULSE]) if has_pulse else None,
+        pulse_step=PULSE_STEP if has_pulse else float("nan"),
     )
     header = RunHeader(
         run=run,
@@ -70,21 +83,33 @@ def deliver(
     ids, times = np.arange(n_events), 0.5 * np.arange(n_events)
     path = folder / name
     with EventFileWriter(path, header) as writer:
-        writer.add_events(1, ids, times, _waveforms(run, kind, state, n_events))
+        writer.add_events(
+            1, ids, times, _waveforms(run, kind, state, n_events, late, bright, noisy)
+        )
         writer.add_triggers(ids, times, np.ones((n_events, 1), bool))
     return path
 
 
-def _waveforms(run: int, kind: EventKind, state: CalibrationState, n_events: int) -> Any:
+def _waveforms(
+    run: int,
+    kind: EventKind,
+    state: CalibrationState,
+    n_events: int,
+    late: Any,
+    bright: Any,
+    noisy: Any,
+) -> Any:
     """Return noise around 400 counts; light, where there is any, comes as a pulse."""
     random = np.random.default_rng(run)
     light = {EventKind.PEDESTAL: 0.0, EventKind.FLATFIELD: 50.0}.get(kind, 30.0)
-    pulse = np.exp(-0.5 * ((np.arange(N_SAMPLES) - 6) / 1.2) ** 2) / 3.0
-    charge = random.poisson(light, (n_events, N_PIXELS)) * 1.0
+    late, noisy = (np.broadcast_to(a, (n_events, N_PIXELS)) for a in (late, noisy))
+    since = np.arange(N_SAMPLES) - 6 - late[:, None, :, None]
+    pulse = np.exp(-0.5 * (since / 1.2) ** 2) / 3.0
+    charge = random.poisson(light * np.asarray(bright), (n_events, N_PIXELS)) * 1.0
     counts = charge[:, None, :, None] * pulse * np.array([20.0, 20.0 / 17])[None, :, None, None]
     if state is CalibrationState.PE:
         return (counts[:, 0] / 20.0).astype(np.float32)
-    noise = random.normal(400, [[[4.0]], [[0.8]]], counts.shape)
+    noise = random.normal(400, [[[4.0]], [[0.8]]] * noisy[:, None, :, None], counts.shape)
     return (counts + noise).clip(0).round().astype(np.uint16)
 
 

@@ -108,7 +108,9 @@ class ExtractionParameters(Parameters):
 
     def extractor(self) -> kernels.Extractor:
         """Return it as the kernels take it."""
-        found: kernels.Extractor = _kernel(self.method.value, self.values())
+        values = self.values()
+        del values["interpolate"]  # of the image; while two passes look for a shower they always do
+        found: kernels.Extractor = _kernel(self.method.value, values)
         return found
 
     def samples_summed(self, camera: Camera) -> int | None:

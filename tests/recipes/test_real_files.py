@@ -193,6 +193,7 @@ def test_an_event_that_cannot_be_used_is_listed_with_its_reason_and_the_rest_goe
     raw = RawEvents(source=raw_file, telescope=raw_file.telescopes[0])
     raw.make()
     assert (raw.n_events, raw.n_flagged) == (2, 1)
+    assert raw.get_qcflags_set() == ["MANY_FLAGGED"]
     told = json.loads(raw.retrieve("flagged.json", role="flagged").read_text())
     assert told == [{"event_id": 0, "reason": "a sample is missing"}]
     images = _images(raw, "median sample of the run, nominal gains")
