@@ -35,6 +35,28 @@ class Shape(Parameters):
     width: Attribute[int] = persistent("width", default=3)
 
 
+class Band(Parameters):
+    """Two values that go together."""
+
+    least: Attribute[float] = persistent("least light", default=1.0)
+    most: Attribute[float] = persistent("most light", default=2.0)
+
+    def check(self) -> None:
+        """Raise BadValue for a band that is none."""
+        if self.least > self.most:
+            raise BadValue(f"A band from {self.least} to {self.most}", expected="least <= most")
+
+
+class Banded(DataProduct):
+    """A product of one set."""
+
+    band: Link[Band] = link("what is let through")
+
+    @recipe
+    def make(self) -> None:
+        """Nothing to do."""
+
+
 class Snapshot(DataProduct):
     """A product at the beginning."""
 
@@ -105,6 +127,21 @@ def test_committed_parameters_are_edited_through_an_intention_too(workspace: Wor
     assert (shared.weight, shared.note) == (2.0, "")
     with pytest.raises(AlreadyMade):
         shared.weight = 5.0
+
+
+def test_values_that_do_not_go_together_are_neither_committed_nor_made_with(
+    workspace: Workspace,
+) -> None:
+    banded = Banded(band=Band(least=1.0))
+    banded.band.least = 5.0  # for a moment, until most follows
+    with pytest.raises(BadValue, match=r"A band from 5\.0 to 2\.0"):
+        banded.make()
+    with pytest.raises(BadValue, match="least <= most"):
+        workspace.commit(banded.band)
+    assert (len(Band.select_all()), banded.is_stored) == (0, False)
+    banded.band.most = 6.0
+    banded.make()
+    assert banded.is_stored
 
 
 def test_a_set_that_was_assigned_can_be_edited(workspace: Workspace) -> None:
