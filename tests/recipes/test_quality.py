@@ -45,6 +45,12 @@ def site(tmp_path_factory):
     workspace.close()
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Work in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def bring(site, tmp_path):
     """Deliver a run and return its events."""
@@ -187,8 +193,7 @@ def test_bins_wider_than_the_map_are_never_committed(session):
         session.commit(SkyMapParameters(ra=83.6, dec=22, width=1, bin_size=2))
 
 
-def test_a_run_brings_its_times_and_the_pixels_off(site, data_folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_run_brings_its_times_and_the_pixels_off(site, data_folder):
     file = ingest(site, data_folder / "calib_true_pe.simtel.zst").product
     raw = RawEvents(source=file, telescope=file.telescopes[0])
     raw.make()
