@@ -331,11 +331,6 @@ def test_a_missing_file_is_not_found():
 PAGE = (Path(__file__).parents[2] / "docs" / "dl1-files.md").read_text()
 
 
-def test_the_example_of_the_page_runs(capsys):
-    exec(PAGE.split("```python\n")[1].split("```")[0], {})
-    assert capsys.readouterr().out.splitlines()[:2] == ["(1,) one telescope", "0 (256, 1024)"]
-
-
 def test_every_public_name_and_table_is_on_the_page(event_file):
     assert [name for name in eventdata.__all__ if name != "MODEL" and name not in PAGE] == []
     with EventDataReader(event_file) as file:
